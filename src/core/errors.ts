@@ -1,0 +1,54 @@
+/**
+ * The errors that this library raises on purpose. Misuse of the API raises the built-in
+ * `TypeError` and `RangeError` instead.
+ *
+ * @module
+ */
+
+import { CloseCode } from "./close_code.ts";
+
+/**
+ * The peer broke a rule of RFC 6455, of an extension or of our limits on an open connection.
+ * `closeCode` is what the Close frame that answers it carries.
+ */
+export class ProtocolError extends Error {
+  /** The close code that names the kind of fault to the peer. */
+  readonly closeCode: number;
+
+  constructor(message: string, closeCode: number = CloseCode.ProtocolError) {
+    super(message);
+    this.name = "ProtocolError";
+    this.closeCode = closeCode;
+  }
+}
+
+/** What a {@linkcode HandshakeError} knows beyond its message. */
+export interface HandshakeErrorInit extends ErrorOptions {
+  /** The HTTP status of the response that refuses (server) or refused (client). */
+  readonly status?: number;
+  /** Header fields of that response. */
+  readonly headers?: Iterable<readonly [name: string, value: string]>;
+  /** The beginning of that response's body, at most 64 KiB. */
+  readonly body?: Uint8Array;
+}
+
+/**
+ * The opening handshake failed. On a server, `status` and `headers` are the refusal to send; on a
+ * client, the refusal received (`status` is undefined where no response came).
+ */
+export class HandshakeError extends Error {
+  /** The HTTP status code, where there is a response. */
+  readonly status: number | undefined;
+  /** Header fields of the response, names in lower case where they were received. */
+  readonly headers: ReadonlyArray<readonly [name: string, value: string]>;
+  /** The first bytes of the response's body; empty where there is none. */
+  readonly body: Uint8Array;
+
+  constructor(message: string, init: HandshakeErrorInit = {}) {
+    super(message, init.cause === undefined ? undefined : { cause: init.cause });
+    this.name = "HandshakeError";
+    this.status = init.status;
+    this.headers = [...(init.headers ?? [])];
+    this.body = init.body ?? new Uint8Array(0);
+  }
+}
