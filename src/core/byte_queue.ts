@@ -1,0 +1,137 @@
+/**
+ * The bytes that wait to be written, in as few pieces as possible: what is appended while a piece
+ * is open leaves with it in one write.
+ *
+ * @module
+ */
+
+/** The most bytes that one {@linkcode ByteQueue.take} hands out: 256 KiB. */
+export const MAX_WRITE_SIZE = 262_144;
+
+/** A new piece has room for this many bytes, so that a turn's small frames share it. */
+const FIRST_CAPACITY = 512;
+
+/** Shared bytes shorter than this are copied into the open piece rather than queued on their own. */
+const SHARE_FROM = 16_384;
+
+interface Piece {
+  bytes: Uint8Array;
+  /** Bytes filled. */
+  used: number;
+  /** What {@linkcode ByteQueue.payloadSize} counts for this piece. */
+  payload: number;
+  /** Nothing may be appended: shared with others, or partly written. */
+  sealed: boolean;
+}
+
+/** A queue of bytes, filled at the end in place and taken from the front. */
+export class ByteQueue {
+  #pieces: Piece[] = [];
+  /** Bytes of the first piece that have left. */
+  #sent = 0;
+  /** Bytes of the first piece handed out by `take()` and not yet reported by `taken()`. */
+  #underWay = 0;
+  #payloadSize = 0;
+
+  /** Message bytes in the queue, without framing; a message counts until all of it has left. */
+  get payloadSize(): number {
+    return this.#payloadSize;
+  }
+
+  /** Whether nothing is left to write. */
+  get isEmpty(): boolean {
+    return this.#pieces.length === 0;
+  }
+
+  /** Whether bytes may go in front without landing inside a frame. */
+  get isAtBoundary(): boolean {
+    return this.#sent === 0 && this.#underWay === 0;
+  }
+
+  /**
+   * Room for `size` bytes at the end of the queue. The caller fills `tail` from the returned
+   * position, at once. `payload` is what these bytes add to {@linkcode ByteQueue.payloadSize}.
+   */
+  reserve(size: number, payload: number): number {
+    const last = this.#pieces.at(-1);
+    const piece = last !== undefined && this.#fits(last, size) ? last : this.#open(size);
+    if (piece.used + size > piece.bytes.length) grow(piece, piece.used + size);
+    const at = piece.used;
+    piece.used += size;
+    piece.payload += payload;
+    this.#payloadSize += payload;
+    return at;
+  }
+
+  /** The buffer in which {@linkcode ByteQueue.reserve} has just made room. */
+  get tail(): Uint8Array {
+    return this.#pieces[this.#pieces.length - 1].bytes;
+  }
+
+  /** Appends bytes that stay unchanged and may stand in other queues too: long ones are not copied. */
+  appendShared(bytes: Uint8Array, payload: number): void {
+    if (bytes.length < SHARE_FROM) {
+      const at = this.reserve(bytes.length, payload);
+      this.tail.set(bytes, at);
+      return;
+    }
+    this.#pieces.push({ bytes, used: bytes.length, payload, sealed: true });
+    this.#payloadSize += payload;
+  }
+
+  /** Puts whole frames in front of everything; only while {@linkcode ByteQueue.isAtBoundary}. */
+  prepend(bytes: Uint8Array): void {
+    const first = this.#pieces.at(0);
+    if (first === undefined || first.used > SHARE_FROM) {
+      this.#pieces.unshift({ bytes, used: bytes.length, payload: 0, sealed: true });
+      return;
+    }
+    // A short piece moves behind the prepended bytes, so that both leave in one write.
+    const joined = new Uint8Array(bytes.length + first.used);
+    joined.set(bytes);
+    joined.set(first.bytes.subarray(0, first.used), bytes.length);
+    first.bytes = joined;
+    first.used = joined.length;
+  }
+
+  /**
+   * The next bytes to write, at most {@linkcode MAX_WRITE_SIZE}, or `null`. They stay unchanged
+   * until {@linkcode ByteQueue.taken} says that they have left; call that before the next `take()`.
+   */
+  take(): Uint8Array | null {
+    if (this.#pieces.length === 0) return null;
+    const piece = this.#pieces[0];
+    piece.sealed = true;
+    const end = Math.min(piece.used, this.#sent + MAX_WRITE_SIZE);
+    this.#underWay = end - this.#sent;
+    return piece.bytes.subarray(this.#sent, end);
+  }
+
+  /** The bytes handed out by the last {@linkcode ByteQueue.take} have left. */
+  taken(): void {
+    this.#sent += this.#underWay;
+    this.#underWay = 0;
+    if (this.#sent < this.#pieces[0].used) return;
+    this.#payloadSize -= this.#pieces[0].payload;
+    this.#pieces.shift();
+    this.#sent = 0;
+  }
+
+  #fits(piece: Piece, size: number): boolean {
+    return !piece.sealed && piece.used + size <= MAX_WRITE_SIZE;
+  }
+
+  #open(size: number): Piece {
+    const bytes = new Uint8Array(Math.max(size, FIRST_CAPACITY));
+    const piece = { bytes, used: 0, payload: 0, sealed: false };
+    this.#pieces.push(piece);
+    return piece;
+  }
+}
+
+function grow(piece: Piece, needed: number): void {
+  const capacity = Math.min(MAX_WRITE_SIZE, Math.max(needed, piece.bytes.length * 2));
+  const bytes = new Uint8Array(capacity);
+  bytes.set(piece.bytes.subarray(0, piece.used));
+  piece.bytes = bytes;
+}

@@ -1,0 +1,143 @@
+/**
+ * Messages from payload pieces: size limit, fragment limit, UTF-8 and assembly. The one path of
+ * every message.
+ *
+ * @module
+ */
+
+import { CloseCode } from "./close_code.ts";
+import { ProtocolError } from "./errors.ts";
+import { Opcode } from "./frame.ts";
+import { decodeUtf8, Utf8Validator } from "./utf8.ts";
+
+/** A message: text as a string, binary as bytes that belong to the receiver alone. */
+export type Message = string | Uint8Array<ArrayBuffer>;
+
+/** What bounds a message on its way in. */
+export interface MessageLimits {
+  /** The longest message accepted, in bytes. Checked before buffering. */
+  readonly maxMessageSize: number;
+  /** The most frames that one message may come in, empty ones counted. */
+  readonly maxFragments: number;
+}
+
+/** The opcode of a message's first frame. */
+export type MessageOpcode = typeof Opcode.Text | typeof Opcode.Binary;
+
+/** The first buffer for a message in pieces; a header alone must not cost the announced size. */
+const FIRST_CAPACITY = 1024;
+
+/** The message that is coming in. */
+interface Assembly {
+  readonly opcode: MessageOpcode;
+  /** Checks text piece by piece, so that it fails at its first impossible byte. */
+  readonly utf8: Utf8Validator | null;
+  buffer: Uint8Array<ArrayBuffer>;
+  /** Bytes received. */
+  size: number;
+  /** Bytes received once the current frame is complete. */
+  announced: number;
+  fragments: number;
+}
+
+/** Turns the payloads of data frames into messages. */
+export class MessageAssembler {
+  readonly #limits: MessageLimits;
+  /** Exists exactly while a message is incomplete. */
+  #assembly: Assembly | null = null;
+
+  constructor(limits: MessageLimits) {
+    this.#limits = limits;
+  }
+
+  /** Whether a message has begun and is not complete. */
+  get isActive(): boolean {
+    return this.#assembly !== null;
+  }
+
+  /** A message that came in one frame and lies in `bytes` as a whole. */
+  whole(opcode: MessageOpcode, bytes: Uint8Array): Message {
+    this.#checkSize(bytes.length);
+    // Not slice(): on Node's Buffer that would be a view of the receive buffer.
+    return opcode === Opcode.Text ? decodeUtf8(bytes) : new Uint8Array(bytes);
+  }
+
+  /** Begins a message; its first frame is announced with {@linkcode MessageAssembler.announce}. */
+  begin(opcode: MessageOpcode): void {
+    this.#assembly = {
+      opcode,
+      utf8: opcode === Opcode.Text ? new Utf8Validator() : null,
+      buffer: new Uint8Array(0),
+      size: 0,
+      announced: 0,
+      fragments: 0,
+    };
+  }
+
+  /** The next frame of the message will bring `length` bytes. */
+  announce(length: number): void {
+    const assembly = this.#current();
+    const total = assembly.size + length;
+    this.#checkSize(total);
+    assembly.fragments++;
+    if (assembly.fragments > this.#limits.maxFragments) {
+      throw new ProtocolError(
+        `Message has more than ${this.#limits.maxFragments} fragments (limits.maxFragments)`,
+        CloseCode.PolicyViolation,
+      );
+    }
+    assembly.announced = total;
+  }
+
+  /** Takes a copy of the next bytes of the message. */
+  push(bytes: Uint8Array): void {
+    const assembly = this.#current();
+    assembly.utf8?.push(bytes);
+    const size = assembly.size + bytes.length;
+    if (size > assembly.buffer.length) grow(assembly, size);
+    assembly.buffer.set(bytes, assembly.size);
+    assembly.size = size;
+  }
+
+  /** The message is complete. */
+  finish(): Message {
+    const { utf8, buffer, size } = this.#current();
+    this.#assembly = null;
+    if (utf8 !== null) {
+      utf8.finish();
+      return decodeUtf8(buffer.subarray(0, size));
+    }
+    return size === buffer.length ? buffer : buffer.slice(0, size);
+  }
+
+  /** Forgets an incomplete message. */
+  discard(): void {
+    this.#assembly = null;
+  }
+
+  #current(): Assembly {
+    if (this.#assembly === null) throw new TypeError("No message has begun");
+    return this.#assembly;
+  }
+
+  #checkSize(size: number): void {
+    if (size <= this.#limits.maxMessageSize) return;
+    throw new ProtocolError(
+      `Message is longer than ${this.#limits.maxMessageSize} bytes (limits.maxMessageSize)`,
+      CloseCode.MessageTooBig,
+    );
+  }
+}
+
+/**
+ * Makes room for `needed` bytes. A first frame never gets more than it has announced; behind it
+ * the buffer doubles, so that many small fragments cost linear time.
+ */
+function grow(assembly: Assembly, needed: number): void {
+  const { buffer, fragments, announced } = assembly;
+  const capacity = fragments === 1
+    ? Math.min(announced, Math.max(needed, buffer.length * 4, FIRST_CAPACITY))
+    : Math.max(needed, buffer.length * 2, FIRST_CAPACITY);
+  assembly.buffer = new Uint8Array(capacity);
+  assembly.buffer.set(buffer.subarray(0, assembly.size));
+}

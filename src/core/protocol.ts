@@ -1,0 +1,202 @@
+/**
+ * The WebSocket protocol of an open connection (RFC 6455 sections 5 to 7) without I/O: bytes in,
+ * events out; messages in, bytes out. No clock, no randomness of its own.
+ *
+ * The way in is receiver.ts, the way out sender.ts; here they meet: pings are answered, and the
+ * closing handshake runs.
+ *
+ * @module
+ */
+
+import { truncateReason } from "./close.ts";
+import { CloseCode } from "./close_code.ts";
+import { ProtocolError } from "./errors.ts";
+import type { MessageLimits } from "./message.ts";
+import { type Received, Receiver, type Role } from "./receiver.ts";
+import { type PreparedMessage, Sender } from "./sender.ts";
+
+/**
+ * `"open"` while neither side has ended, `"closing"` while one has, `"closed"` once both have: we
+ * by sending a Close frame, the peer by sending one or by breaking a rule.
+ */
+export type State = "open" | "closing" | "closed";
+
+/** The peer broke a rule. */
+export interface ErrorEvent {
+  readonly type: "error";
+  readonly error: ProtocolError;
+}
+
+/**
+ * What the bytes received amount to. A ping has been answered when it is reported. Nothing follows
+ * a `"close"` (the peer's Close frame; code 1005 if it had none) or an `"error"`.
+ */
+export type Event = Received | ErrorEvent;
+
+/** What a {@linkcode Protocol} must not exceed. */
+export interface ProtocolLimits extends MessageLimits {
+  /** The most pongs waiting to be written; past that the newest replaces the last. */
+  readonly maxPendingPongs: number;
+}
+
+/** How to make a {@linkcode Protocol}. */
+export type ProtocolOptions =
+  | { readonly role: "server"; readonly limits: ProtocolLimits }
+  | {
+    readonly role: "client";
+    readonly limits: ProtocolLimits;
+    /** A fresh, unpredictable number below 2^32 for each frame sent (RFC 6455 section 5.3). */
+    readonly maskKey: () => number;
+  };
+
+/**
+ * One end of an open WebSocket connection, as a state machine over bytes.
+ *
+ * The owner gives what it read to {@linkcode Protocol.receive}, takes events with
+ * {@linkcode Protocol.next} until that returns `null`, and writes what
+ * {@linkcode Protocol.takeOutput} returns.
+ *
+ * @example
+ * ```ts
+ * import { Protocol } from "@twoway/websocket/core";
+ *
+ * const limits = { maxMessageSize: 1_048_576, maxFragments: 65_536, maxPendingPongs: 128 };
+ * const server = new Protocol({ role: "server", limits });
+ * server.receive(Uint8Array.of(0x81, 0x82, 1, 2, 3, 4, 0x69, 0x6b)); // "hi", masked
+ * const event = server.next(); // { type: "message", data: "hi" }
+ * if (event?.type === "message") server.sendMessage(event.data);
+ * server.takeOutput(); // 81 02 68 69
+ * ```
+ */
+export class Protocol {
+  /** Which end of the connection this is. */
+  readonly role: Role;
+  readonly #receiver: Receiver;
+  readonly #sender: Sender;
+  /** Why no more input counts: the peer's Close, or the rule that it broke. */
+  #ending: Extract<Event, { type: "close" | "error" }> | null = null;
+
+  constructor(options: ProtocolOptions) {
+    this.role = options.role;
+    this.#receiver = new Receiver(options.role, options.limits);
+    this.#sender = new Sender({
+      maskKey: options.role === "client" ? options.maskKey : null,
+      maxPendingPongs: options.limits.maxPendingPongs,
+    });
+  }
+
+  /** Where the closing handshake stands (RFC 6455 section 7.1). */
+  get state(): State {
+    const ended = Number(this.closeSent) + Number(this.#ending !== null);
+    return ended === 0 ? "open" : ended === 1 ? "closing" : "closed";
+  }
+
+  /** Whether this side's Close frame has been queued: nothing can follow it. */
+  get closeSent(): boolean {
+    return this.#sender.closeSent;
+  }
+
+  /** Message bytes queued and not yet reported as written, without framing. */
+  get bufferedAmount(): number {
+    return this.#sender.bufferedAmount;
+  }
+
+  /** Whether received bytes wait for {@linkcode Protocol.next}. */
+  get hasInput(): boolean {
+    return this.#receiver.hasInput;
+  }
+
+  /**
+   * Adds received bytes, however they are cut. They are borrowed, and changed in place, until
+   * `next()` has returned `null` or the last event; before that, `receive()` throws a `TypeError`.
+   */
+  receive(bytes: Uint8Array): void {
+    if (this.hasInput) throw new TypeError("Cannot receive: earlier bytes wait for next()");
+    // "any data received after a Close frame is ignored" (5.5.1)
+    if (this.#ending === null) this.#receiver.receive(bytes);
+  }
+
+  /** The next event in the bytes received, or `null` if more bytes are needed. */
+  next(): Event | null {
+    if (this.#ending !== null) return null;
+    try {
+      const event = this.#receiver.next();
+      if (event === null || event.type === "message") return event;
+      if (event.type === "ping") this.#sender.pong(event.data);
+      if (event.type === "close") this.#end(event);
+      return event;
+    } catch (error) {
+      if (error instanceof ProtocolError) return this.fail(error);
+      throw error;
+    }
+  }
+
+  /** Ends the input with an error, found here or by the owner, and returns the event to report. */
+  fail(error: ProtocolError): ErrorEvent {
+    const event: ErrorEvent = { type: "error", error };
+    this.#end(event);
+    return event;
+  }
+
+  /** Queues a message; its bytes are copied. Throws a `TypeError` behind a Close frame. */
+  sendMessage(message: string | Uint8Array): void {
+    this.#sender.message(message);
+  }
+
+  /**
+   * Queues a message made by {@linkcode prepareMessage}. Throws a `TypeError` behind a Close frame
+   * and on a client.
+   */
+  sendPrepared(message: PreparedMessage): void {
+    this.#sender.prepared(message);
+  }
+
+  /**
+   * Queues a ping ahead of messages that wait; it takes the place of one that has not left yet.
+   * Throws a `TypeError` behind a Close frame, a `RangeError` if `payload` exceeds 125 bytes.
+   */
+  sendPing(payload: Uint8Array = new Uint8Array(0)): void {
+    this.#sender.ping(payload);
+  }
+
+  /**
+   * Queues a Close frame behind all messages; does nothing if one was queued before. Throws, with
+   * nothing queued, a `TypeError` or `RangeError` if code or reason may not be sent.
+   */
+  sendClose(code?: number, reason?: string): void {
+    this.#sender.close(code, reason);
+  }
+
+  /**
+   * Queues the Close frame that answers the last event: the peer's own code (RFC 6455
+   * section 5.5.1), or the code and the rule of an error. Does nothing without such an event.
+   */
+  answerClose(): void {
+    if (this.#ending === null) return;
+    if (this.#ending.type === "error") {
+      const { closeCode, message } = this.#ending.error;
+      this.sendClose(closeCode, truncateReason(message));
+    } else {
+      const { code } = this.#ending;
+      this.sendClose(code === CloseCode.NoStatus ? undefined : code);
+    }
+  }
+
+  /**
+   * The next bytes to write, at most 256 KiB, or `null`. They stay unchanged until
+   * {@linkcode Protocol.outputWritten}, which the owner calls before it takes more.
+   */
+  takeOutput(): Uint8Array | null {
+    return this.#sender.take();
+  }
+
+  /** The bytes last taken have been written. */
+  outputWritten(): void {
+    this.#sender.written();
+  }
+
+  #end(event: Extract<Event, { type: "close" | "error" }>): void {
+    this.#ending = event;
+    this.#receiver.discard();
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * The way in: bytes → frames → messages and control payloads, with every rule for the receiving
+ * side of RFC 6455 sections 5.1 to 5.6. A broken rule is thrown; protocol.ts catches it.
+ *
+ * @module
+ */
+
+import { type ClosePayload, decodeClose } from "./close.ts";
+import { ProtocolError } from "./errors.ts";
+import { type DecodedHeader, decodeHeader, isControl, MAX_HEADER_SIZE, Opcode } from "./frame.ts";
+import { applyMask } from "./mask.ts";
+import {
+  type Message,
+  MessageAssembler,
+  type MessageLimits,
+  type MessageOpcode,
+} from "./message.ts";
+
+/** Which end of the connection this is. */
+export type Role = "client" | "server";
+
+/** What frames amount to once they are complete. */
+export type Received =
+  | { readonly type: "message"; readonly data: Message }
+  | { readonly type: "ping" | "pong"; readonly data: Uint8Array<ArrayBuffer> }
+  | { readonly type: "close" } & ClosePayload;
+
+const NOTHING = new Uint8Array(0);
+
+/** Reads frames from bytes that are cut anywhere. */
+export class Receiver {
+  readonly #role: Role;
+  readonly #assembler: MessageAssembler;
+
+  /** The bytes last received; consumed up to `#at`. */
+  #input: Uint8Array = NOTHING;
+  #at = 0;
+  /** The beginning of a header whose end has not arrived. */
+  #headerPart: Uint8Array | null = null;
+  #headerPartSize = 0;
+  /** The frame whose payload is coming in, and how much of it is missing. */
+  #frame: DecodedHeader | null = null;
+  #missing = 0;
+  /** Collects the payload of a control frame. */
+  #control: Uint8Array<ArrayBuffer> | null = null;
+
+  constructor(role: Role, limits: MessageLimits) {
+    this.#role = role;
+    this.#assembler = new MessageAssembler(limits);
+  }
+
+  /** Whether received bytes wait for {@linkcode Receiver.next}. */
+  get hasInput(): boolean {
+    return this.#at < this.#input.length;
+  }
+
+  /** Adds received bytes; borrowed, and changed in place, until `next()` has returned `null`. */
+  receive(bytes: Uint8Array): void {
+    this.#input = bytes;
+    this.#at = 0;
+  }
+
+  /** The next complete message or control frame; `null` if more bytes are needed. */
+  next(): Received | null {
+    while (this.#frame !== null || this.#readHeader()) {
+      const received = this.#readPayload(this.#frame!);
+      if (received !== null) return received;
+      if (this.#frame !== null) break;
+    }
+    this.#input = NOTHING; // an idle connection keeps no read buffer alive
+    this.#at = 0;
+    return null;
+  }
+
+  /** Forgets everything received. */
+  discard(): void {
+    this.#assembler.discard();
+    this.#frame = null;
+    this.#control = null;
+    this.#headerPart = null;
+    this.receive(NOTHING);
+  }
+
+  #readHeader(): boolean {
+    const part = this.#headerPart;
+    const header = part === null ? decodeHeader(this.#input, this.#at) : this.#completeHeader(part);
+    if (header === null) {
+      if (this.hasInput) this.#keepHeaderPart();
+      return false;
+    }
+    if (part === null) this.#at += header.size;
+    this.#headerPart = null;
+    this.#check(header);
+    this.#frame = header;
+    this.#missing = header.length;
+    return true;
+  }
+
+  #keepHeaderPart(): void {
+    this.#headerPart = new Uint8Array(MAX_HEADER_SIZE);
+    this.#headerPart.set(this.#input.subarray(this.#at));
+    this.#headerPartSize = this.#input.length - this.#at;
+    this.#at = this.#input.length;
+  }
+
+  /** Adds bytes one by one to a header that an earlier read began. */
+  #completeHeader(part: Uint8Array): DecodedHeader | null {
+    while (this.hasInput) {
+      part[this.#headerPartSize++] = this.#input[this.#at++];
+      const header = decodeHeader(part, 0, this.#headerPartSize);
+      if (header !== null) return header;
+    }
+    return null;
+  }
+
+  /** The rules that depend on the role, the extensions and the frames before. */
+  #check({ mask, rsv, opcode }: DecodedHeader): void {
+    if (this.#role === "server" && mask === null) {
+      // "The server MUST close the connection upon receiving a frame that is not masked." (5.1)
+      throw new ProtocolError("Frame from the client is not masked");
+    }
+    if (this.#role === "client" && mask !== null) {
+      // "A client MUST close a connection if it detects a masked frame." (5.1)
+      throw new ProtocolError("Frame from the server is masked");
+    }
+    if (rsv !== 0) throw new ProtocolError("A reserved bit is set that no extension has defined");
+    if (isControl(opcode)) return;
+    if (opcode === Opcode.Continuation) {
+      if (this.#assembler.isActive) return;
+      throw new ProtocolError("Continuation frame without a message to continue");
+    }
+    if (this.#assembler.isActive) {
+      // "The fragments of one message MUST NOT be interleaved between the fragments of another" (5.4)
+      throw new ProtocolError("A new message begins before the last one is complete");
+    }
+  }
+
+  #readPayload(frame: DecodedHeader): Received | null {
+    if (isControl(frame.opcode)) return this.#readControl(frame);
+    const isBeginning = this.#missing === frame.length;
+    const isWhole = this.#input.length - this.#at >= frame.length;
+    if (isBeginning && isWhole && frame.fin && frame.opcode !== Opcode.Continuation) {
+      const data = this.#assembler.whole(frame.opcode as MessageOpcode, this.#readPiece(frame));
+      this.#frame = null;
+      return { type: "message", data };
+    }
+    if (isBeginning) this.#announce(frame);
+    this.#assembler.push(this.#readPiece(frame));
+    if (this.#missing > 0) return null;
+    this.#frame = null;
+    return frame.fin ? { type: "message", data: this.#assembler.finish() } : null;
+  }
+
+  #announce({ opcode, length }: DecodedHeader): void {
+    if (opcode !== Opcode.Continuation) this.#assembler.begin(opcode as MessageOpcode);
+    this.#assembler.announce(length);
+  }
+
+  #readControl(frame: DecodedHeader): Received | null {
+    this.#control ??= new Uint8Array(frame.length);
+    const at = frame.length - this.#missing;
+    this.#control.set(this.#readPiece(frame), at);
+    if (this.#missing > 0) return null;
+    const data = this.#control;
+    this.#control = null;
+    this.#frame = null;
+    if (frame.opcode === Opcode.Close) return { type: "close", ...decodeClose(data) };
+    return { type: frame.opcode === Opcode.Ping ? "ping" : "pong", data };
+  }
+
+  /** The part of the frame's payload that has arrived, unmasked in place. */
+  #readPiece(frame: DecodedHeader): Uint8Array {
+    const size = Math.min(this.#missing, this.#input.length - this.#at);
+    const piece = this.#input.subarray(this.#at, this.#at + size);
+    if (frame.mask !== null) applyMask(piece, frame.mask, frame.length - this.#missing);
+    this.#at += size;
+    this.#missing -= size;
+    return piece;
+  }
+}
