@@ -1,0 +1,150 @@
+/**
+ * Time: the {@linkcode Clock} that everything is given, and one wheel of {@linkcode Timers} shared
+ * by all sessions, so that ten thousand connections cost one system timer.
+ *
+ * @module
+ */
+
+/** Where time comes from. Tests give their own. */
+export interface Clock {
+  /** Milliseconds since some moment, never going back. */
+  now(): number;
+  /** Calls `callback` once, `ms` milliseconds from now; returns what {@linkcode Clock.cancel} takes. */
+  schedule(ms: number, callback: () => void): unknown;
+  /** Forgets a call that {@linkcode Clock.schedule} promised. */
+  cancel(handle: unknown): void;
+  /** Resolves after other work of the event loop, sockets above all, had its turn. */
+  turn(): Promise<void>;
+}
+
+declare const setImmediate: (callback: () => void) => unknown;
+
+/** The clock of the machine: monotonic, so that setting the time of day changes nothing. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  schedule: (ms, callback) => setTimeout(callback, ms),
+  cancel: (handle) => clearTimeout(handle as ReturnType<typeof setTimeout>),
+  turn: () => new Promise((resolve) => setImmediate(resolve)),
+};
+
+/** A call that {@linkcode Timers} will make. */
+export interface Timer {
+  /** Forgets the call; does nothing once it has been made. */
+  cancel(): void;
+}
+
+/** Timers that fall due within the same 10 ms share a slot. */
+const SLOT = 10;
+
+/** A wheel that wakes later than this was stopped: the process, or the event loop. */
+const STANDSTILL = 1000;
+
+/** What everybody gets after a standstill, in ms: read what has arrived first, then judge. */
+const GRACE = 1000;
+
+class WheelTimer implements Timer {
+  readonly slot: number;
+  readonly call: () => void;
+  readonly #forget: (timer: WheelTimer) => void;
+
+  constructor(slot: number, call: () => void, forget: (timer: WheelTimer) => void) {
+    this.slot = slot;
+    this.call = call;
+    this.#forget = forget;
+  }
+
+  cancel(): void {
+    this.#forget(this);
+  }
+}
+
+/**
+ * Any number of timers on one scheduled call of the clock; none is scheduled while there are no
+ * timers. Time stands still here while the process is stopped or its event loop is blocked, so that
+ * nobody is timed out for what could not be read.
+ */
+export class Timers {
+  readonly #clock: Clock;
+  readonly #slots = new Map<number, Set<WheelTimer>>();
+  /** The numbers of the slots, ascending; slots that have emptied are still listed. */
+  #order: number[] = [];
+  #wake: { readonly slot: number; readonly handle: unknown } | null = null;
+  /** Milliseconds during which nothing could run. */
+  #lost = 0;
+  readonly #forget = (timer: WheelTimer): void => this.#remove(timer);
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Milliseconds, less those in which nothing could run. */
+  now(): number {
+    return this.#clock.now() - this.#lost;
+  }
+
+  /** See {@linkcode Clock.turn}. */
+  turn(): Promise<void> {
+    return this.#clock.turn();
+  }
+
+  /** Calls `callback` once in `ms` milliseconds, at most 10 ms late; `Infinity` never does. */
+  set(ms: number, callback: () => void): Timer {
+    const slot = ms === Infinity ? Infinity : Math.ceil((this.now() + ms) / SLOT);
+    const timer = new WheelTimer(slot, callback, this.#forget);
+    if (slot === Infinity) return timer;
+    const sharing = this.#slots.get(slot);
+    if (sharing !== undefined) {
+      sharing.add(timer);
+      return timer;
+    }
+    this.#slots.set(slot, new Set([timer]));
+    insert(this.#order, slot);
+    this.#schedule();
+    return timer;
+  }
+
+  #remove(timer: WheelTimer): void {
+    const slot = this.#slots.get(timer.slot);
+    if (slot === undefined || !slot.delete(timer) || slot.size > 0) return;
+    this.#slots.delete(timer.slot);
+    if (this.#slots.size === 0) this.#schedule();
+  }
+
+  /** Sees to it that the clock calls when the first slot falls due, or not at all. */
+  #schedule(): void {
+    while (this.#order.length > 0 && !this.#slots.has(this.#order[0])) this.#order.shift();
+    const first = this.#order.length === 0 ? null : this.#order[0];
+    if (this.#wake !== null) {
+      if (first !== null && this.#wake.slot <= first) return; // it will look again then
+      this.#clock.cancel(this.#wake.handle);
+      this.#wake = null;
+    }
+    if (first === null) return;
+    const ms = Math.max(0, first * SLOT - this.now());
+    this.#wake = { slot: first, handle: this.#clock.schedule(ms, () => this.#run(first)) };
+  }
+
+  #run(expected: number): void {
+    this.#wake = null;
+    const late = this.now() - expected * SLOT;
+    if (late > STANDSTILL) this.#lost += late + GRACE;
+    const due = Math.floor(this.now() / SLOT);
+    while (this.#order.length > 0 && this.#order[0] <= due) {
+      const slot = this.#order.shift()!;
+      const timers = this.#slots.get(slot);
+      this.#slots.delete(slot);
+      for (const timer of timers ?? []) timer.call();
+    }
+    this.#schedule();
+  }
+}
+
+/** Inserts a number that is not in `sorted` yet, most often at or near the end. */
+function insert(sorted: number[], value: number): void {
+  let at = sorted.length;
+  while (at > 0 && sorted[at - 1] > value) at--;
+  if (sorted[at - 1] !== value) sorted.splice(at, 0, value);
+}
+
+/** The timers of all sessions in this process. */
+export const sharedTimers: Timers = new Timers(systemClock);

@@ -1,0 +1,35 @@
+/**
+ * The errors that sessions, servers and clients raise, beside those of the protocol
+ * (core/errors.ts).
+ *
+ * @module
+ */
+
+import type { CloseStatus } from "./core/close.ts";
+
+/** The session has ended, or is ending, and can't do what was asked. */
+export class ClosedError extends Error {
+  /** How the session ended; `undefined` while its closing handshake is still under way. */
+  readonly status: CloseStatus | undefined;
+
+  constructor(message: string, status?: CloseStatus) {
+    super(message, status?.error === undefined ? undefined : { cause: status.error });
+    this.name = "ClosedError";
+    this.status = status;
+  }
+}
+
+/** One of the time limits ran out; the message names the option that sets it. */
+export class TimeoutError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "TimeoutError";
+  }
+}
+
+/** A promise rejected with `error` that nobody has to look at. */
+export function rejected(error: unknown): Promise<never> {
+  const promise = Promise.reject(error);
+  promise.catch(() => {});
+  return promise;
+}

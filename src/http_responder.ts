@@ -1,0 +1,204 @@
+/**
+ * Plain HTTP on the same port: one request, one response, then the connection ends. Also how every
+ * refused handshake is answered.
+ *
+ * @module
+ */
+
+import type { Timers } from "./clock.ts";
+import { BodyReader } from "./core/body.ts";
+import { HandshakeError } from "./core/errors.ts";
+import { encodeResponse, requestBodyFraming } from "./core/http.ts";
+import type { LookaheadConn } from "./lookahead.ts";
+import type { ReceivedHead } from "./request_info.ts";
+import type { Conn } from "./runtime/conn.ts";
+
+/** What is read and dropped behind a response so that the client gets to see it (RFC 9112 9.6). */
+const LINGER = { bytes: 65_536, ms: 1000 };
+
+/** The most bytes in one write, so that each resolved write is progress. */
+const MAX_WRITE = 262_144;
+
+/** Statuses whose responses have no body (RFC 9110 section 6.4.1). */
+const BODILESS = new Set([204, 205, 304]);
+
+/** What a response needs beside its Conn. */
+export interface ResponderOptions {
+  readonly timers: Timers;
+  /** Milliseconds for the client to take some bytes. */
+  readonly writeStallTimeout: number;
+  /** The request's method: the response to HEAD has no body. */
+  readonly method: string;
+}
+
+/**
+ * Reads the body of a plain request, whose first bytes may have come with its head. Throws a
+ * {@linkcode HandshakeError} with the status to refuse with (400, 413, 417).
+ */
+export async function readBody(
+  conn: LookaheadConn,
+  { head, rest }: ReceivedHead,
+  maxBodySize: number,
+  signal: AbortSignal,
+): Promise<Uint8Array<ArrayBuffer> | null> {
+  const framing = requestBodyFraming(head);
+  const expectation = head.headers.get("expect");
+  if (expectation !== null && expectation.toLowerCase() !== "100-continue") {
+    throw new HandshakeError("Cannot meet the expectation: only 100-continue is", { status: 417 });
+  }
+  const body = new BodyReader(framing, maxBodySize);
+  if (framing.kind === "none") return null;
+  body.receive(rest);
+  if (expectation !== null && !body.isComplete) {
+    await conn.write(encodeResponse({ status: 100, headers: [] }));
+  }
+  while (!body.isComplete) {
+    const bytes = await conn.readUnless(signal);
+    if (bytes === null) throw new HandshakeError("The body is incomplete", { status: 400 });
+    body.receive(bytes);
+  }
+  return body.bytes;
+}
+
+/** The response that refuses a handshake. */
+export function toResponse(error: HandshakeError): Response {
+  const headers = new Headers([["content-type", "text/plain; charset=utf-8"]]);
+  for (const [name, value] of error.headers) headers.append(name, value);
+  return new Response(`${error.message}\n`, { status: error.status ?? 400, headers });
+}
+
+/**
+ * Writes a complete response and ends the connection in a way that lets the client read it. Never
+ * rejects for what the client does; an error of the response's body stream cuts the response off
+ * and is thrown.
+ */
+export async function respond(
+  conn: Conn,
+  response: Response,
+  { timers, writeStallTimeout, method }: ResponderOptions,
+): Promise<void> {
+  const write = async (bytes: Uint8Array): Promise<void> => {
+    for (let at = 0; at < bytes.length; at += MAX_WRITE) {
+      const timer = timers.set(writeStallTimeout, () => conn.close());
+      try {
+        await conn.write(bytes.subarray(at, at + MAX_WRITE));
+      } catch (error) {
+        throw new ClientGone("The client does not take the response", { cause: error });
+      } finally {
+        timer.cancel();
+      }
+    }
+  };
+  try {
+    await writeResponse(write, response, method, timers);
+    await linger(conn, timers);
+  } catch (error) {
+    if (!(error instanceof ClientGone)) throw error;
+  } finally {
+    conn.close();
+  }
+}
+
+class ClientGone extends Error {}
+
+type Write = (bytes: Uint8Array) => Promise<void>;
+type BodyStream = ReadableStreamDefaultReader<Uint8Array>;
+type Chunk = ReadableStreamReadResult<Uint8Array>;
+
+/** Header fields that are ours to set: they belong to this connection, not to the response. */
+const CONNECTION_HEADERS = new Set(["connection", "keep-alive", "transfer-encoding"]);
+
+async function writeResponse(
+  write: Write,
+  response: Response,
+  method: string,
+  timers: Timers,
+): Promise<void> {
+  const { status, statusText: reason } = response;
+  const headers = [...response.headers].filter(([name]) => !CONNECTION_HEADERS.has(name));
+  // "A sender of Upgrade MUST also send an "Upgrade" connection option" (RFC 9110 section 7.8)
+  headers.push(["connection", response.headers.has("upgrade") ? "upgrade, close" : "close"]);
+  const reader = response.body?.getReader();
+  try {
+    if (method === "HEAD" || BODILESS.has(status)) {
+      await write(encodeResponse({ status, reason, headers }));
+    } else {
+      const framed = headers.filter(([name]) => name !== "content-length");
+      const head = (...framing: [string, string]) =>
+        encodeResponse({ status, reason, headers: [...framed, framing] });
+      await writeBody(write, head, reader, timers);
+    }
+  } finally {
+    // Whoever makes the body learns that nobody reads it any more; after its end this does nothing.
+    await reader?.cancel().catch(() => {});
+  }
+}
+
+/**
+ * A body that is there as a whole, as those made of text or bytes are, leaves in one write with its
+ * length; any other as chunks (RFC 9112 section 7.1), each when it comes.
+ */
+async function writeBody(
+  write: Write,
+  head: (name: string, value: string) => Uint8Array,
+  reader: BodyStream | undefined,
+  timers: Timers,
+): Promise<void> {
+  const first: Chunk = await reader?.read() ?? { done: true, value: undefined };
+  if (reader === undefined || first.done) return await write(head("content-length", "0"));
+  let next = reader.read();
+  next.catch(() => {}); // awaited below
+  const isAll = await Promise.race([
+    next.then(({ done }) => done),
+    timers.turn().then(() => false),
+  ]);
+  if (isAll) {
+    return await write(join(head("content-length", `${first.value.length}`), first.value));
+  }
+  await write(join(head("transfer-encoding", "chunked"), encodeChunk(first.value)));
+  for (let chunk = await next; !chunk.done; chunk = await next) {
+    next = reader.read();
+    next.catch(() => {});
+    if (chunk.value.length > 0) await write(encodeChunk(chunk.value));
+  }
+  await write(encodeText("0\r\n\r\n"));
+}
+
+function encodeChunk(bytes: Uint8Array): Uint8Array {
+  if (bytes.length === 0) return bytes; // an empty chunk would end the body
+  return join(join(encodeText(`${bytes.length.toString(16)}\r\n`), bytes), encodeText("\r\n"));
+}
+
+function encodeText(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+function join(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(a.length + b.length);
+  bytes.set(a);
+  bytes.set(b, a.length);
+  return bytes;
+}
+
+/**
+ * Ends a connection without a reset, which could make the client lose the response: FIN, then what
+ * still comes is dropped until the client's FIN. Past 64 KiB nothing more is read; a second later
+ * the connection is gone.
+ */
+async function linger(conn: Conn, timers: Timers): Promise<void> {
+  const timer = timers.set(LINGER.ms, () => conn.close());
+  try {
+    await conn.closeWrite();
+    let dropped = 0;
+    while (dropped < LINGER.bytes) {
+      const bytes = await conn.read();
+      if (bytes === null) return;
+      dropped += bytes.length;
+    }
+    await new Promise<void>((resolve) => timers.set(LINGER.ms, resolve));
+  } catch {
+    // The client has reset the connection: it does not want the rest.
+  } finally {
+    timer.cancel();
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * Received messages on their way to the user: a short queue in front of the calls of `receive()`,
+ * or of one handler.
+ *
+ * @module
+ */
+
+import type { Message } from "./core/message.ts";
+
+/** What an {@linkcode Inbox} needs from its session. */
+export interface InboxOptions {
+  /** Full at this many messages… */
+  readonly maxMessages: number;
+  /** …or at this many bytes. */
+  readonly maxSize: number;
+  /** Takes each message in place of `receive()`; a promise delays the next one. */
+  readonly handler?: (message: Message) => unknown;
+  /** The user has taken a message or asks for one: there may be room, or nothing left in work. */
+  readonly onProgress: () => void;
+  /** The handler threw or its promise rejected. */
+  readonly onHandlerError: (error: unknown) => void;
+}
+
+/** The queue between a session and its user. */
+export class Inbox {
+  readonly #options: InboxOptions;
+  readonly #queue: Message[] = [];
+  #size = 0;
+  /** Calls of `receive()` that wait, in order. */
+  readonly #readers: ((message: Message | null) => void)[] = [];
+  /** A message has been handed out, and the user has not shown that it is dealt with. */
+  #inWork = false;
+  #ended = false;
+
+  constructor(options: InboxOptions) {
+    this.#options = options;
+  }
+
+  /** Whether the session should stop reading. */
+  get isFull(): boolean {
+    const { maxMessages, maxSize } = this.#options;
+    return this.#queue.length >= maxMessages || this.#size >= maxSize;
+  }
+
+  /** Whether every message has been taken and dealt with, as far as the user has shown. */
+  get isIdle(): boolean {
+    return this.#queue.length === 0 && !this.#inWork;
+  }
+
+  /** Hands a message to whoever waits for it, or keeps it. */
+  push(message: Message): void {
+    if (this.#options.handler !== undefined && this.isIdle) {
+      this.#handle(message);
+      return;
+    }
+    const reader = this.#readers.shift();
+    if (reader !== undefined) {
+      this.#inWork = this.#readers.length === 0;
+      reader(message);
+      return;
+    }
+    this.#queue.push(message);
+    this.#size += message.length;
+  }
+
+  /** The next message, or `null` once the inbox has ended and is empty. Calls queue in order. */
+  receive(): Promise<Message | null> {
+    if (this.#options.handler !== undefined) {
+      throw new TypeError("Cannot receive: the messages of this session go to its handlers");
+    }
+    if (this.#queue.length > 0) {
+      const message = this.#take();
+      this.#inWork = true;
+      this.#options.onProgress();
+      return Promise.resolve(message);
+    }
+    this.#inWork = false;
+    if (this.#ended) return Promise.resolve(null);
+    const promise = new Promise<Message | null>((resolve) => this.#readers.push(resolve));
+    this.#options.onProgress();
+    return promise;
+  }
+
+  /** The user stops asking for now: what was handed out counts as dealt with. */
+  release(): void {
+    this.#inWork = false;
+    this.#options.onProgress();
+  }
+
+  /** No message will follow those in the queue. */
+  end(): void {
+    this.#ended = true;
+    for (const reader of this.#readers.splice(0)) reader(null);
+  }
+
+  /** Forgets the messages that nobody has taken. */
+  clear(): void {
+    this.#queue.length = 0;
+    this.#size = 0;
+  }
+
+  #take(): Message {
+    const message = this.#queue.shift()!;
+    this.#size -= message.length;
+    return message;
+  }
+
+  #handle(message: Message): void {
+    let result: unknown;
+    try {
+      result = this.#options.handler!(message);
+    } catch (error) {
+      this.#options.onHandlerError(error);
+      return;
+    }
+    if (!isThenable(result)) return;
+    this.#inWork = true;
+    result.then(() => this.#handled(), (error) => {
+      this.#options.onHandlerError(error);
+      this.#handled();
+    });
+  }
+
+  #handled(): void {
+    this.#inWork = false;
+    while (this.#queue.length > 0 && !this.#inWork) this.#handle(this.#take());
+    this.#options.onProgress();
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value &&
+    typeof value.then === "function";
+}

@@ -1,0 +1,207 @@
+/**
+ * One accepted connection until it is a session, answered as plain HTTP, refused or gone; all of
+ * that within the handshake's time.
+ *
+ * @module
+ */
+
+import type { Timer, Timers } from "./clock.ts";
+import { HandshakeError } from "./core/errors.ts";
+import { isUpgradeRequest } from "./core/handshake.ts";
+import { readBody, respond, toResponse } from "./http_responder.ts";
+import { LookaheadConn } from "./lookahead.ts";
+import type { ResolvedSessionOptions } from "./options.ts";
+import { type ReceivedHead, toWebRequest } from "./request_info.ts";
+import { type Addr, type Conn, prepend } from "./runtime/conn.ts";
+import { readRequestHead, upgrade, type Upgraded, type UpgradePolicy } from "./upgrade.ts";
+
+/** Answers a plain HTTP request. */
+export type Fetch = (request: Request) => Response | Promise<Response>;
+
+/** What an {@linkcode Incoming} needs from its server. */
+export interface IncomingOptions<Data> {
+  readonly isSecure: boolean;
+  readonly options: ResolvedSessionOptions;
+  readonly policy: UpgradePolicy<Data>;
+  readonly fetch: Fetch | undefined;
+  readonly timers: Timers;
+  /**
+   * Makes room for one more session, or one more response; returns what gives the room back.
+   * Throws a {@linkcode HandshakeError} if there is none.
+   */
+  readonly admit: (remoteAddr?: Addr) => () => void;
+  /** The handshake has succeeded; `conn` continues behind it. `release` is the session's to call. */
+  readonly onUpgraded: (upgraded: Upgraded<Data>, conn: Conn, release: () => void) => void;
+  /** No time limit of the handshake applies any more. */
+  readonly onDecided: (incoming: Incoming<Data>) => void;
+  /** Nothing more will happen to the connection here. */
+  readonly onDone: (incoming: Incoming<Data>) => void;
+  /** `accept`, `fetch` or a response's body failed. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** A connection on its way in. */
+export class Incoming<Data> {
+  readonly #conn: LookaheadConn;
+  readonly #context: IncomingOptions<Data>;
+  readonly #aborted = new AbortController();
+  readonly #timer: Timer;
+  #release: (() => void) | null = null;
+  #isDecided = false;
+  #isAccepting = false;
+  #isDone = false;
+
+  constructor(conn: Conn, context: IncomingOptions<Data>) {
+    this.#conn = new LookaheadConn(conn);
+    this.#context = context;
+    const ms = context.options.handshakeTimeout;
+    this.#timer = context.timers.set(ms, () =>
+      this.drop(
+        new HandshakeError(`The handshake took more than ${ms} ms (handshakeTimeout)`, {
+          status: 408,
+        }),
+      ));
+  }
+
+  /** Sees the connection through; never rejects. */
+  async run(): Promise<void> {
+    try {
+      const received = await this.#readHead();
+      if (received === null) this.#abandon();
+      else if (isUpgradeRequest(received.head)) await this.#upgrade(received);
+      else await this.#answer(received);
+    } catch (error) {
+      if (!this.#aborted.signal.aborted) await this.#fail(error);
+    }
+  }
+
+  /** Refuses the connection now, unless it has been decided about. */
+  drop(error: HandshakeError): void {
+    if (this.#isDecided) return;
+    this.#aborted.abort(error);
+    if (this.#isAccepting) return this.#abandon(); // half of a 101 may be under way
+    this.#decide();
+    void this.#respond(toResponse(error), "GET");
+  }
+
+  /** Ends the connection at once, whatever stage it is in. */
+  close(): void {
+    this.#aborted.abort(new HandshakeError("The server has been shut down", { status: 503 }));
+    this.#conn.close();
+  }
+
+  async #readHead(): Promise<ReceivedHead | null> {
+    try {
+      return await readRequestHead(
+        this.#conn,
+        this.#context.options.limits,
+        this.#aborted.signal,
+      );
+    } catch (error) {
+      if (error instanceof HandshakeError) throw error;
+      return null; // the connection broke: nobody is there to be told
+    }
+  }
+
+  async #upgrade({ head, rest }: ReceivedHead): Promise<void> {
+    const { policy, isSecure, onUpgraded } = this.#context;
+    if (policy.accept !== undefined) this.#watchClient(rest);
+    const { signal } = this.#aborted;
+    const result = await upgrade(head, policy, {
+      remoteAddr: this.#conn.remoteAddr,
+      isSecure,
+      signal,
+      admit: (remoteAddr) => this.#release = this.#context.admit(remoteAddr),
+    });
+    signal.throwIfAborted();
+    if (result instanceof Response) {
+      this.#decide();
+      return await this.#respond(result, head.method);
+    }
+    this.#isAccepting = true;
+    try {
+      await this.#conn.write(result.response);
+    } catch {
+      return this.#abandon();
+    }
+    signal.throwIfAborted();
+    this.#decide();
+    const release = this.#release!;
+    this.#release = null;
+    this.#done();
+    onUpgraded(result, prepend(this.#conn.unwrap(), rest), release);
+  }
+
+  /** While `accept` thinks: has the client left? Reads ahead once, so what it sends is bounded. */
+  #watchClient(rest: Uint8Array): void {
+    if (rest.length > 0) return; // it is there, and its next bytes wait until the session is open
+    const gone = (): void => {
+      if (this.#isDecided) return;
+      this.#aborted.abort(new HandshakeError("The client has left"));
+      this.#abandon();
+    };
+    this.#conn.peek().then((bytes) => bytes === null && gone(), gone);
+  }
+
+  async #answer(received: ReceivedHead): Promise<void> {
+    const { fetch, isSecure, options } = this.#context;
+    const { head } = received;
+    if (fetch === undefined) throw upgradeRequired();
+    const { signal } = this.#aborted;
+    const body = await readBody(this.#conn, received, options.limits.maxBodySize, signal);
+    signal.throwIfAborted();
+    this.#release = this.#context.admit();
+    this.#decide();
+    const response = await fetch(toWebRequest(head, isSecure, { body }));
+    if (!(response instanceof Response)) throw new TypeError("fetch did not return a Response");
+    await this.#respond(response, head.method);
+  }
+
+  /** From here on the handshake's time limit does not apply. */
+  #decide(): void {
+    if (this.#isDecided) return;
+    this.#isDecided = true;
+    this.#timer.cancel();
+    this.#context.onDecided(this);
+  }
+
+  async #fail(error: unknown): Promise<void> {
+    this.#decide();
+    if (error instanceof HandshakeError) return await this.#respond(toResponse(error), "GET");
+    this.#context.onError(error);
+    const message = "Internal Server Error";
+    await this.#respond(new Response(`${message}\n`, { status: 500, statusText: message }), "GET");
+  }
+
+  async #respond(response: Response, method: string): Promise<void> {
+    const { timers, options: { writeStallTimeout }, onError } = this.#context;
+    try {
+      await respond(this.#conn, response, { timers, writeStallTimeout, method });
+    } catch (error) {
+      onError(error);
+    }
+    this.#done();
+  }
+
+  #abandon(): void {
+    this.#decide();
+    this.#conn.close();
+    this.#done();
+  }
+
+  #done(): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    this.#release?.();
+    this.#release = null;
+    this.#context.onDone(this);
+  }
+}
+
+// "426 (Upgrade Required)": the server "MUST send an Upgrade header field" (RFC 9110 section 15.5.22)
+function upgradeRequired(): HandshakeError {
+  return new HandshakeError("This is a WebSocket server: the request has no Upgrade: websocket", {
+    status: 426,
+    headers: [["upgrade", "websocket"]],
+  });
+}

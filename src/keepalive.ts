@@ -1,0 +1,124 @@
+/**
+ * Pings: the user's, answered with the round-trip time, and the automatic ones that find out
+ * whether a silent peer is still there (RFC 6455 section 5.5.2).
+ *
+ * @module
+ */
+
+import type { Timer, Timers } from "./clock.ts";
+
+/** What a {@linkcode Keepalive} needs from its session. */
+export interface KeepaliveOptions {
+  readonly timers: Timers;
+  /** Milliseconds of silence after which to ping. */
+  readonly interval: number;
+  /** Milliseconds after that in which any byte must arrive. */
+  readonly timeout: number;
+  /** Whether the session itself holds back reading: the peer's silence then proves nothing. */
+  readonly isHolding: () => boolean;
+  readonly sendPing: (payload: Uint8Array) => void;
+  /** The peer was silent for too long. */
+  readonly onSilence: () => void;
+}
+
+interface PendingPing {
+  /** A number that the pong brings back. */
+  number: number;
+  sentAt: number;
+  /** Those who wait for the round-trip time. */
+  readonly waiting: { resolve(ms: number): void; reject(error: unknown): void }[];
+}
+
+/** The pings of one session. */
+export class Keepalive {
+  readonly #options: KeepaliveOptions;
+  #lastReceived: number;
+  /** When the automatic ping went out that no byte has answered. */
+  #pingedAt: number | null = null;
+  #timer: Timer | null = null;
+  #pending: PendingPing | null = null;
+  #count = 0;
+  #latency: number | undefined;
+
+  constructor(options: KeepaliveOptions) {
+    this.#options = options;
+    this.#lastReceived = options.timers.now();
+    this.#arm(options.interval);
+  }
+
+  /** The last round-trip time in milliseconds; `undefined` before the first. */
+  get latency(): number | undefined {
+    return this.#latency;
+  }
+
+  /** Bytes arrived, or the session has begun to read again. */
+  received(): void {
+    this.#lastReceived = this.#options.timers.now();
+  }
+
+  /** A pong arrived; one that answers no ping of ours means nothing (5.5.3). */
+  pong(payload: Uint8Array): void {
+    const pending = this.#pending;
+    if (pending === null || payload.length !== 4) return;
+    if (new DataView(payload.buffer, payload.byteOffset).getUint32(0) !== pending.number) return;
+    this.#pending = null;
+    this.#latency = this.#options.timers.now() - pending.sentAt;
+    for (const { resolve } of pending.waiting) resolve(this.#latency);
+  }
+
+  /** Resolves with the round-trip time. A call while a ping is under way waits for that one. */
+  ping(): Promise<number> {
+    if (this.#pending === null) this.#send();
+    const { waiting } = this.#pending!;
+    const promise = new Promise<number>((resolve, reject) => waiting.push({ resolve, reject }));
+    promise.catch(() => {}); // nobody has to wait for a pong
+    return promise;
+  }
+
+  /** Watches no longer; pings under way can still be answered. */
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+  }
+
+  /** The session has ended: nobody will answer. */
+  end(error: unknown): void {
+    this.stop();
+    for (const { reject } of this.#pending?.waiting ?? []) reject(error);
+    this.#pending = null;
+  }
+
+  #send(): void {
+    this.#count = (this.#count + 1) >>> 0;
+    const payload = new Uint8Array(4);
+    new DataView(payload.buffer).setUint32(0, this.#count);
+    const sentAt = this.#options.timers.now();
+    const waiting = this.#pending?.waiting ?? [];
+    this.#pending = { number: this.#count, sentAt, waiting };
+    this.#options.sendPing(payload);
+  }
+
+  #arm(ms: number): void {
+    this.#timer = this.#options.timers.set(ms, () => this.#check());
+  }
+
+  /** Looks at the clock only when a timer fires: a received byte costs no timer. */
+  #check(): void {
+    const { timers, interval, timeout, isHolding, onSilence } = this.#options;
+    if (isHolding()) this.received();
+    const now = timers.now();
+    if (this.#pingedAt !== null && this.#lastReceived >= this.#pingedAt) this.#pingedAt = null;
+    const quiet = now - this.#lastReceived;
+    if (this.#pingedAt !== null) {
+      const left = timeout - (now - this.#pingedAt);
+      if (left > 0) this.#arm(left);
+      else onSilence();
+    } else if (quiet < interval) {
+      this.#arm(interval - quiet);
+    } else {
+      this.#pingedAt = now;
+      this.#send();
+      this.#arm(timeout);
+    }
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * A Conn whose next bytes can be looked at before anybody takes them: so that a handshake notices
+ * that its client has left, and so that a read that was waited for in vain is not lost.
+ *
+ * @module
+ */
+
+import type { Addr, Conn } from "./runtime/conn.ts";
+
+/** A Conn with one read ahead. */
+export class LookaheadConn implements Conn {
+  readonly #conn: Conn;
+  #ahead: Promise<Uint8Array | null> | null = null;
+
+  constructor(conn: Conn) {
+    this.#conn = conn;
+  }
+
+  get remoteAddr(): Addr | undefined {
+    return this.#conn.remoteAddr;
+  }
+
+  /** What the next `read()` will return, left in place; calls before that share one read. */
+  peek(): Promise<Uint8Array | null> {
+    if (this.#ahead === null) {
+      this.#ahead = this.#conn.read();
+      this.#ahead.catch(() => {}); // read() reports it
+    }
+    return this.#ahead;
+  }
+
+  read(): Promise<Uint8Array | null> {
+    if (this.#ahead === null) return this.#conn.read();
+    const ahead = this.#ahead;
+    this.#ahead = null;
+    return ahead;
+  }
+
+  /**
+   * Like `read()`, but throws the signal's reason, and leaves the bytes in place, if the signal
+   * has been aborted when they come.
+   */
+  async readUnless(signal: AbortSignal): Promise<Uint8Array | null> {
+    await this.peek();
+    signal.throwIfAborted();
+    return await this.read();
+  }
+
+  /** The Conn itself where nothing has been read ahead, else this one. */
+  unwrap(): Conn {
+    return this.#ahead === null ? this.#conn : this;
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    return this.#conn.write(bytes);
+  }
+
+  closeWrite(): Promise<void> {
+    return this.#conn.closeWrite();
+  }
+
+  close(): void {
+    this.#conn.close();
+  }
+}

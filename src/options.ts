@@ -1,0 +1,183 @@
+/**
+ * Every limit, timer and default, in one place, and the checks of what users give.
+ *
+ * @module
+ */
+
+/** Sizes and counts that bound a connection or a server. `Infinity` must be written out. */
+export interface Limits {
+  /** The longest message accepted, in bytes. Checked before buffering; 1009. @default {1_048_576} */
+  readonly maxMessageSize?: number;
+  /** The most frames in one message, empty ones counted; 1008. @default {65_536} */
+  readonly maxFragments?: number;
+  /** The most pongs waiting; past that the newest replaces the last. @default {128} */
+  readonly maxPendingPongs?: number;
+  /** The longest request or response head, in bytes; 431. @default {16_384} */
+  readonly maxHeaderSize?: number;
+  /** The longest line in it, in bytes; 431, or 414 for the request line. @default {8192} */
+  readonly maxHeaderLine?: number;
+  /** The most header fields; 431. @default {100} */
+  readonly maxHeaders?: number;
+  /** The longest body of a plain HTTP request, in bytes; 413. @default {1_048_576} */
+  readonly maxBodySize?: number;
+  /** From this backlog on, in bytes, `send()` waits. @default {65_536} */
+  readonly sendHighWaterMark?: number;
+  /** At this backlog before a message, in bytes, the session is dropped. @default {16_777_216} */
+  readonly maxSendBacklog?: number;
+  /** At this many unread messages, or `maxMessageSize` bytes, reading stops. @default {16} */
+  readonly receiveQueue?: number;
+  /** A session lets others work after this many frames… @default {64} */
+  readonly turnFrames?: number;
+  /** …or this many bytes… @default {262_144} */
+  readonly turnBytes?: number;
+  /** …or this many milliseconds. @default {5} */
+  readonly turnTime?: number;
+  /** The most open sessions of a server; 503. @default {10_000} */
+  readonly maxConnections?: number;
+  /** The most connections in their handshake; beyond it the oldest is dropped (408). @default {1000} */
+  readonly maxPendingHandshakes?: number;
+  /** The most open sessions of one address (IPv6: of one /64); 429. @default {Infinity} */
+  readonly maxConnectionsPerAddress?: number;
+}
+
+/** Automatic pings that find out whether a silent peer is still there. */
+export interface KeepaliveOptions {
+  /** Milliseconds of silence before a ping. @default {25_000} */
+  readonly interval?: number;
+  /** Milliseconds after it in which any byte must arrive. @default {20_000} */
+  readonly timeout?: number;
+}
+
+/** What servers and clients have in common. Durations are in milliseconds. */
+export interface SessionOptions {
+  /** Sizes and counts. */
+  readonly limits?: Limits;
+  /** Automatic pings; `false` sends none. */
+  readonly keepalive?: KeepaliveOptions | false;
+  /** For the whole opening handshake, TLS included; not reset by bytes. @default {10_000} */
+  readonly handshakeTimeout?: number;
+  /** For the closing handshake and the end of the connection. @default {10_000} */
+  readonly closeTimeout?: number;
+  /** For the transport to take some bytes of what is written. @default {30_000} */
+  readonly writeStallTimeout?: number;
+}
+
+/** {@linkcode SessionOptions} with every default filled in. */
+export interface ResolvedSessionOptions {
+  readonly limits: Required<Limits>;
+  readonly keepalive: Required<KeepaliveOptions> | false;
+  readonly handshakeTimeout: number;
+  readonly closeTimeout: number;
+  readonly writeStallTimeout: number;
+}
+
+const LIMITS: Required<Limits> = {
+  maxMessageSize: 1_048_576,
+  maxFragments: 65_536,
+  maxPendingPongs: 128,
+  maxHeaderSize: 16_384,
+  maxHeaderLine: 8192,
+  maxHeaders: 100,
+  maxBodySize: 1_048_576,
+  sendHighWaterMark: 65_536,
+  maxSendBacklog: 16_777_216,
+  receiveQueue: 16,
+  turnFrames: 64,
+  turnBytes: 262_144,
+  turnTime: 5,
+  maxConnections: 10_000,
+  maxPendingHandshakes: 1000,
+  maxConnectionsPerAddress: Infinity,
+};
+
+const KEEPALIVE: Required<KeepaliveOptions> = { interval: 25_000, timeout: 20_000 };
+
+const TIMEOUTS = { handshakeTimeout: 10_000, closeTimeout: 10_000, writeStallTimeout: 30_000 };
+
+const SESSION_OPTIONS = ["limits", "keepalive", ...Object.keys(TIMEOUTS)];
+
+/**
+ * Fills in the defaults. Throws a `TypeError` for a value of the wrong type or a name that is not
+ * an option (`others` lists those that the caller knows besides), a `RangeError` for a number that
+ * is no bound.
+ */
+export function resolveSessionOptions(
+  options: SessionOptions,
+  others: readonly string[] = [],
+): ResolvedSessionOptions {
+  checkNames(options, [...SESSION_OPTIONS, ...others], "");
+  return {
+    limits: resolveLimits(options.limits ?? {}),
+    keepalive: resolveKeepalive(options.keepalive ?? {}),
+    ...resolveNumbers(options, TIMEOUTS, "", checkDuration),
+  };
+}
+
+function resolveLimits(limits: Limits): Required<Limits> {
+  checkNames(limits, Object.keys(LIMITS), "limits.");
+  return resolveNumbers(
+    limits,
+    LIMITS,
+    "limits.",
+    (value, name) =>
+      name === "limits.turnTime" ? checkDuration(value, name) : checkCount(value, name),
+  );
+}
+
+function resolveKeepalive(keepalive: KeepaliveOptions | false): Required<KeepaliveOptions> | false {
+  if (keepalive === false) return false;
+  checkNames(keepalive, Object.keys(KEEPALIVE), "keepalive.");
+  return resolveNumbers(keepalive, KEEPALIVE, "keepalive.", checkDuration);
+}
+
+function resolveNumbers<T extends { readonly [name: string]: number }>(
+  given: { readonly [K in keyof T]?: number },
+  defaults: T,
+  prefix: string,
+  check: (value: number, name: string) => void,
+): T {
+  const resolved: Record<string, number> = { ...defaults };
+  for (const name of Object.keys(defaults)) {
+    const value = given[name];
+    if (value === undefined) continue;
+    check(value, prefix + name);
+    resolved[name] = value;
+  }
+  return Object.freeze(resolved) as T;
+}
+
+function checkNames(options: object, known: readonly string[], prefix: string): void {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw new TypeError(`Option ${prefix.slice(0, -1) || "object"} is not an object`);
+  }
+  for (const name of Object.keys(options)) {
+    if (!known.includes(name)) throw new TypeError(`Unknown option "${prefix}${name}"`);
+  }
+}
+
+function checkCount(value: number, name: string): void {
+  checkNumber(value, name);
+  if (value === Infinity || Number.isSafeInteger(value)) return;
+  throw new RangeError(`Option ${name} is ${value}, not a whole number below 2^53 or Infinity`);
+}
+
+/** Timers of the runtimes fire at once beyond this many milliseconds: 24.8 days. */
+const MAX_DURATION = 2 ** 31 - 1;
+
+function checkDuration(value: number, name: string): void {
+  checkNumber(value, name);
+  if (value === Infinity || value <= MAX_DURATION) return;
+  throw new RangeError(
+    `Option ${name} is ${value} ms, more than ${MAX_DURATION}; Infinity means never`,
+  );
+}
+
+/** A bound of 0 would be no bound, or nothing would work. */
+function checkNumber(value: number, name: string): void {
+  if (typeof value !== "number") {
+    throw new TypeError(
+      `Option ${name} is ${value === null ? "null" : `of type ${typeof value}`}, not a number`,
+    );
+  }
+  if (!(value > 0)) throw new RangeError(`Option ${name} is ${value}, not greater than 0`);
+}

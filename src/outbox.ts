@@ -1,0 +1,135 @@
+/**
+ * A session's bytes on their way to its Conn: one write at a time, what gathers meanwhile leaves
+ * with the next one, and a transport that takes nothing for too long is given up.
+ *
+ * @module
+ */
+
+import type { Timer, Timers } from "./clock.ts";
+import type { Protocol } from "./core/protocol.ts";
+import type { Conn } from "./runtime/conn.ts";
+
+/** What an {@linkcode Outbox} needs from its session. */
+export interface OutboxOptions {
+  readonly conn: Conn;
+  readonly protocol: Protocol;
+  readonly timers: Timers;
+  /** Bytes of messages from which on senders wait. */
+  readonly highWaterMark: number;
+  /** Milliseconds for the transport to take one write of at most 256 KiB. */
+  readonly stallTimeout: number;
+  /** Everything has been written. */
+  readonly onDrained: () => void;
+  /** The transport does not take any more. */
+  readonly onError: (error: unknown) => void;
+  /** The transport took nothing for `stallTimeout`. */
+  readonly onStall: () => void;
+}
+
+const READY: Promise<void> = Promise.resolve();
+
+/** Drives a protocol's output into a Conn. */
+export class Outbox {
+  readonly #options: OutboxOptions;
+  #isWriting = false;
+  #isScheduled = false;
+  #ended = false;
+  /** Senders that wait for the backlog to fall below the high-water mark. */
+  #waiting: { promise: Promise<void>; resolve(): void; reject(error: unknown): void } | null = null;
+  #writeStarted = 0;
+  #stallTimer: Timer | null = null;
+
+  constructor(options: OutboxOptions) {
+    this.#options = options;
+  }
+
+  /** Whether nothing is being written. */
+  get isIdle(): boolean {
+    return !this.#isWriting && !this.#isScheduled;
+  }
+
+  /** Writes what the protocol has, at the end of this turn: what one turn sends leaves together. */
+  schedule(): void {
+    if (this.#isWriting || this.#isScheduled) return;
+    this.#isScheduled = true;
+    queueMicrotask(() => this.flush());
+  }
+
+  /** Writes what the protocol has. */
+  flush(): void {
+    this.#isScheduled = false;
+    if (!this.#isWriting && !this.#ended) void this.#write();
+  }
+
+  /** Resolves once the backlog is below the high-water mark. */
+  ready(): Promise<void> {
+    if (this.#options.protocol.bufferedAmount < this.#options.highWaterMark) return READY;
+    this.#waiting ??= createWaiting();
+    return this.#waiting.promise;
+  }
+
+  /** Writes nothing more; those who wait are told `error`. */
+  end(error: unknown): void {
+    this.#ended = true;
+    this.#stallTimer?.cancel();
+    this.#stallTimer = null;
+    this.#waiting?.reject(error);
+    this.#waiting = null;
+  }
+
+  async #write(): Promise<void> {
+    const { conn, protocol, onDrained, onError } = this.#options;
+    this.#isWriting = true;
+    try {
+      for (let bytes = protocol.takeOutput(); bytes !== null; bytes = protocol.takeOutput()) {
+        this.#watch();
+        await conn.write(bytes);
+        if (this.#ended) return;
+        protocol.outputWritten();
+        this.#release();
+      }
+    } catch (error) {
+      if (!this.#ended) onError(error);
+      return;
+    }
+    this.#isWriting = false;
+    onDrained();
+  }
+
+  #release(): void {
+    const { protocol, highWaterMark } = this.#options;
+    if (this.#waiting === null || protocol.bufferedAmount >= highWaterMark) return;
+    this.#waiting.resolve();
+    this.#waiting = null;
+  }
+
+  /** One timer outlives many writes: it looks at the write that is under way when it fires. */
+  #watch(): void {
+    this.#writeStarted = this.#options.timers.now();
+    if (this.#stallTimer === null) this.#armStall(this.#options.stallTimeout);
+  }
+
+  #armStall(ms: number): void {
+    this.#stallTimer = this.#options.timers.set(ms, () => this.#checkStall());
+  }
+
+  #checkStall(): void {
+    this.#stallTimer = null;
+    if (!this.#isWriting) return;
+    const { timers, stallTimeout, onStall } = this.#options;
+    const left = stallTimeout - (timers.now() - this.#writeStarted);
+    if (left > 0) this.#armStall(left);
+    else onStall();
+  }
+}
+
+function createWaiting(): { promise: Promise<void>; resolve(): void; reject(e: unknown): void } {
+  let resolve!: () => void;
+  let reject!: (error: unknown) => void;
+  const promise = new Promise<void>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  promise.catch(() => {}); // nobody has to wait for what was sent
+  return { promise, resolve, reject };
+}

@@ -1,0 +1,46 @@
+/**
+ * The opening request as a session keeps it: small, frozen, and turned into a web `Request` only
+ * when somebody asks (one of those per session costs 4–6 KiB).
+ *
+ * @module
+ */
+
+import type { HeaderList } from "./core/headers.ts";
+import type { RequestHead } from "./core/http.ts";
+
+/** A request's head, and the bytes that came behind it. */
+export interface ReceivedHead {
+  readonly head: RequestHead;
+  readonly rest: Uint8Array;
+}
+
+/** The request that opens, or asks to open, a WebSocket. */
+export interface RequestInfo {
+  /** Always `"GET"` in an opening handshake over HTTP/1.1. */
+  readonly method: string;
+  /** The request target as received, such as `"/chat?room=1"`. */
+  readonly target: string;
+  /** The header fields; names in lower case. */
+  readonly headers: HeaderList;
+  /** The same as a web `Request` without a body. */
+  toRequest(): Request;
+}
+
+/**
+ * Freezes a request head. `isSecure` chooses between `http:` and `https:` in the URL of
+ * {@linkcode RequestInfo.toRequest}.
+ */
+export function createRequestInfo(head: RequestHead, isSecure: boolean): RequestInfo {
+  const { method, target, headers } = head;
+  const toRequest = (): Request => toWebRequest(head, isSecure);
+  return Object.freeze({ method, target, headers, toRequest });
+}
+
+/** A web `Request` for a head that has been read, with the body behind it. */
+export function toWebRequest(head: RequestHead, isSecure: boolean, init?: RequestInit): Request {
+  const { method, target, headers } = head;
+  const origin = `${isSecure ? "https" : "http"}://${headers.get("host") ?? "localhost"}`;
+  // Concatenated, not resolved: "//evil.example/x" is a path here, not an authority.
+  const url = origin + (target.startsWith("/") ? target : "/");
+  return new Request(url, { method, headers: [...headers], ...init });
+}

@@ -1,0 +1,144 @@
+/**
+ * The byte level: what a transport must do so that a WebSocket can run over it. Only types and
+ * {@linkcode prepend}; the adapters beside this file translate each runtime's sockets to it.
+ *
+ * @module
+ */
+
+/** The address of one end of a TCP connection. */
+export interface TcpAddr {
+  readonly transport: "tcp";
+  /** An IP address in text form; IPv6 without brackets. */
+  readonly hostname: string;
+  readonly port: number;
+}
+
+/** The address of a Unix domain socket. */
+export interface UnixAddr {
+  readonly transport: "unix";
+  /** The path of the socket; empty for an unnamed peer. */
+  readonly path: string;
+}
+
+/** The address of one end of a connection. */
+export type Addr = TcpAddr | UnixAddr;
+
+/**
+ * A full-duplex byte stream: TCP, TLS, a Unix socket, an upgraded HTTP socket, memory.
+ *
+ * One reader and one writer: the caller waits for one `read()` before the next, and for one
+ * `write()` before the next. A read and a write may be under way at the same time.
+ */
+export interface Conn {
+  /** The peer's address, where the transport knows one. */
+  readonly remoteAddr?: Addr;
+
+  /**
+   * The next bytes received, at least one, or `null` at the end of the stream (the peer's FIN, or
+   * our own {@linkcode Conn.close}). Rejects when the connection breaks (reset, TLS failure).
+   * The bytes are valid until the next `read()`, and the caller's to change until then.
+   */
+  read(): Promise<Uint8Array | null>;
+
+  /**
+   * Resolves when the transport has taken all of `bytes`: this is the backpressure. Rejects when
+   * the connection is closed or breaks. The caller leaves `bytes` unchanged until then.
+   */
+  write(bytes: Uint8Array): Promise<void>;
+
+  /** Sends FIN after everything written; reading goes on. Rejects if the connection has broken. */
+  closeWrite(): Promise<void>;
+
+  /**
+   * Ends both directions at once: a pending `read()` resolves with `null`, a pending `write()`
+   * rejects. Idempotent; never throws.
+   */
+  close(): void;
+}
+
+/** A source of incoming {@linkcode Conn}s. */
+export interface Listener {
+  /** The address bound, with the real port where port 0 was asked for. */
+  readonly addr: Addr;
+  /** Whether the connections are encrypted by TLS. */
+  readonly secure: boolean;
+
+  /**
+   * The next connection, as soon as TCP has accepted it: a TLS handshake has not happened yet, and
+   * its failure rejects the connection's first `read()`. `null` once the listener is closed.
+   * Rejects when accepting failed for a reason that may pass (no file descriptors left): the
+   * caller waits a moment and calls again.
+   */
+  accept(): Promise<Conn | null>;
+
+  /** Stops listening; connections already accepted stay open. Idempotent; never throws. */
+  close(): void;
+}
+
+/** The server's side of TLS: PEM texts. */
+export interface TlsServerOptions {
+  /** The certificate chain, PEM. */
+  readonly cert: string;
+  /** The private key, PEM. */
+  readonly key: string;
+}
+
+/** The client's side of TLS. Certificates are always verified. */
+export interface TlsClientOptions {
+  /** Additional certificate authorities to trust, PEM. */
+  readonly caCerts?: readonly string[];
+  /** The name that the certificate must carry. @default {the hostname dialled} */
+  readonly serverName?: string;
+}
+
+/** Where to listen: a TCP address or a Unix socket. */
+export interface ListenOptions {
+  readonly hostname?: string;
+  readonly port?: number;
+  /** The path of a Unix socket, in place of hostname and port. */
+  readonly unix?: string;
+  readonly tls?: TlsServerOptions;
+}
+
+/** Where to connect: a TCP address or a Unix socket. */
+export interface DialOptions {
+  readonly hostname?: string;
+  readonly port?: number;
+  /** The path of a Unix socket, in place of hostname and port. */
+  readonly unix?: string;
+  readonly tls?: TlsClientOptions;
+  /** Gives up dialling (TCP and TLS) with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** What each adapter module (`deno.ts`, `bun.ts`, `node.ts`) exports. */
+export interface Runtime {
+  /** Resolves when the address is bound; rejects when it can't be. */
+  listen(options: ListenOptions): Promise<Listener>;
+  /** Resolves with an open connection, TLS handshake included. */
+  dial(options: DialOptions): Promise<Conn>;
+}
+
+/**
+ * A connection that first reads `bytes` and then what `conn` reads: puts back what arrived too
+ * early (behind the request, or `node:http`'s `head`).
+ */
+export function prepend(conn: Conn, bytes: Uint8Array): Conn {
+  if (bytes.length === 0) return conn;
+  let early: Uint8Array | null = bytes;
+  return {
+    remoteAddr: conn.remoteAddr,
+    read(): Promise<Uint8Array | null> {
+      if (early === null) return conn.read();
+      const first = early;
+      early = null;
+      return Promise.resolve(first);
+    },
+    write: (bytes) => conn.write(bytes),
+    closeWrite: () => conn.closeWrite(),
+    close(): void {
+      early = null;
+      conn.close();
+    },
+  };
+}

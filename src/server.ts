@@ -1,0 +1,429 @@
+/**
+ * A WebSocket server: the accept loop, connections and sessions within their limits, and an orderly
+ * end.
+ *
+ * @module
+ */
+
+import { addressKey, AddressSet } from "./address.ts";
+import { sharedTimers } from "./clock.ts";
+import { type CloseStatus, encodeClose } from "./core/close.ts";
+import { CloseCode } from "./core/close_code.ts";
+import { HandshakeError } from "./core/errors.ts";
+import type { Message } from "./core/message.ts";
+import { prepareMessage } from "./core/sender.ts";
+import { type Fetch, Incoming, type IncomingOptions } from "./incoming.ts";
+import {
+  type ResolvedSessionOptions,
+  resolveSessionOptions,
+  type SessionOptions,
+} from "./options.ts";
+import { checkOriginPolicy, type OriginPolicy } from "./origin.ts";
+import type { Addr, Conn, Listener, TlsServerOptions } from "./runtime/conn.ts";
+import { listen } from "./runtime/mod.ts";
+import { sendPrepared, type SessionInit, toPayload, WebSocketSession } from "./session.ts";
+import { type Accept, checkProtocols, type Upgraded } from "./upgrade.ts";
+
+/** Options of {@linkcode serve}. Unknown names throw. */
+export interface ServeOptions<Data = unknown> extends SessionOptions {
+  /** The address to listen on. @default {"127.0.0.1"} */
+  readonly hostname?: string;
+  /** The port; 0 lets the system choose one. @default {8000} */
+  readonly port?: number;
+  /** The path of a Unix socket, in place of hostname and port. */
+  readonly unix?: string;
+  /** Serves `wss://` with this certificate and key. */
+  readonly tls?: TlsServerOptions;
+  /** A source of connections in place of all of the above. */
+  readonly listener?: Listener;
+  /** Shuts the server down when it is aborted. */
+  readonly signal?: AbortSignal;
+  /** Subprotocols in our order of preference: the first that the client also offers is chosen. */
+  readonly protocols?: readonly string[];
+  /** Decides about each request: adds data and headers, or refuses with a `Response`. */
+  readonly accept?: Accept<Data>;
+  /** Answers plain HTTP requests on the same port; without it they get 426. */
+  readonly fetch?: Fetch;
+  /** Origins accepted besides the server's own; `"any"` does not check. @default {"same-origin"} */
+  readonly origin?: OriginPolicy;
+  /** Hosts that requests may name, with or without a port; stops DNS rebinding. @default {any} */
+  readonly allowedHosts?: readonly string[];
+  /** IP addresses, CIDR blocks or `"unix"`, whose `X-Forwarded-…` fields are believed. @default {[]} */
+  readonly trustedProxies?: readonly string[];
+  /** Told about every error of your functions and of accepting. @default {console.error} */
+  readonly onError?: (error: unknown) => void;
+}
+
+/** What to do with sessions, in place of one function. Each may return a promise. */
+export interface Handlers<Data = unknown> {
+  /** A session is open; a promise delays its first message. */
+  readonly open?: (session: WebSocketSession<Data>, server: Server<Data>) => unknown;
+  /** A message arrived; a promise delays the session's next one. */
+  readonly message?: (
+    session: WebSocketSession<Data>,
+    message: Message,
+    server: Server<Data>,
+  ) => unknown;
+  /** A session has ended. */
+  readonly close?: (
+    session: WebSocketSession<Data>,
+    status: CloseStatus,
+    server: Server<Data>,
+  ) => unknown;
+}
+
+/** Runs with each session; when it returns, the session closes with 1000, when it throws, 1011. */
+export type Handler<Data = unknown> = (
+  session: WebSocketSession<Data>,
+  server: Server<Data>,
+) => unknown;
+
+/** What a server is doing. */
+export interface ServerStats {
+  /** Open sessions. */
+  readonly sessions: number;
+  /** Connections whose handshake, or plain request, is not complete. */
+  readonly pendingHandshakes: number;
+  /** Plain HTTP responses being written. */
+  readonly responses: number;
+}
+
+/** How to end a server. */
+export interface ShutdownOptions {
+  /** The close code for the open sessions. @default {1001} */
+  readonly code?: number;
+  /** The reason beside it. @default {""} */
+  readonly reason?: string;
+}
+
+const OPTIONS = [
+  "hostname",
+  "port",
+  "unix",
+  "tls",
+  "listener",
+  "signal",
+  "protocols",
+  "accept",
+  "fetch",
+  "origin",
+  "allowedHosts",
+  "trustedProxies",
+  "onError",
+];
+
+/** What to tell clients that find the server full, in seconds. */
+const RETRY_AFTER = "5";
+
+/** How long to wait before accepting again when that failed: from the first to the last, in ms. */
+const BACKOFF = { first: 20, last: 1000 };
+
+/**
+ * Serves WebSockets. Resolves when the server is listening.
+ *
+ * Rejects with a `TypeError` or `RangeError` for wrong options, and with the system's error if the
+ * address can't be had.
+ *
+ * @example
+ * ```ts
+ * import { serve } from "@twoway/websocket";
+ *
+ * const server = await serve({ port: 0 }, async (session) => {
+ *   for await (const message of session) await session.send(message);
+ * });
+ * await server.shutdown();
+ * ```
+ */
+export async function serve<Data = unknown>(
+  options: ServeOptions<Data>,
+  handler: Handler<Data> | Handlers<Data>,
+): Promise<Server<Data>> {
+  const resolved = resolve(options);
+  if (typeof handler !== "function" && (typeof handler !== "object" || handler === null)) {
+    throw new TypeError(
+      "Cannot serve: the handler is neither a function nor an object of handlers",
+    );
+  }
+  options.signal?.throwIfAborted();
+  const { hostname = "127.0.0.1", port = 8000, unix, tls } = options;
+  const address = unix === undefined ? { hostname, port } : { unix };
+  const listener = options.listener ?? await listen({ ...address, tls });
+  return new Server(listener, options, resolved, handler);
+}
+
+interface Resolved {
+  readonly session: ResolvedSessionOptions;
+  readonly trustedProxies: AddressSet;
+}
+
+function resolve<Data>(options: ServeOptions<Data>): Resolved {
+  const session = resolveSessionOptions(options, OPTIONS);
+  checkProtocols(options.protocols ?? []);
+  checkOriginPolicy(options.origin ?? "same-origin");
+  for (const name of ["accept", "fetch", "onError"] as const) {
+    const value: unknown = options[name];
+    if (value !== undefined && typeof value !== "function") {
+      throw new TypeError(`Option ${name} is of type ${typeof value}, not a function`);
+    }
+  }
+  return { session, trustedProxies: new AddressSet(options.trustedProxies ?? []) };
+}
+
+/** A running server; made by {@linkcode serve}. */
+export class Server<Data = unknown> {
+  /** The address that the server listens on, with its real port. */
+  readonly addr: Addr;
+  /** Resolves when the server has been shut down and all of its connections are gone. */
+  readonly finished: Promise<void>;
+
+  readonly #listener: Listener;
+  readonly #options: ServeOptions<Data>;
+  readonly #resolved: ResolvedSessionOptions;
+  readonly #handler: Handler<Data> | Handlers<Data>;
+  readonly #incomingOptions: IncomingOptions<Data>;
+  readonly #sessions = new Map<string, WebSocketSession<Data>>();
+  /** Connections in their handshake, the oldest first. */
+  readonly #pending = new Set<Incoming<Data>>();
+  /** Connections that have been decided about but are not gone: responses being written. */
+  readonly #responding = new Set<Incoming<Data>>();
+  /** Sessions and responses, and handshakes about to become one. */
+  #admitted = 0;
+  /** Of those, how many come from one address; only counted if that is limited. */
+  readonly #admittedByAddress = new Map<string, number>();
+  #isShuttingDown = false;
+  #wakeUp: (() => void) | null = null;
+  #onGone: (() => void) | null = null;
+
+  /** Use {@linkcode serve}. */
+  constructor(
+    listener: Listener,
+    options: ServeOptions<Data>,
+    { session, trustedProxies }: Resolved,
+    handler: Handler<Data> | Handlers<Data>,
+  ) {
+    this.addr = listener.addr;
+    this.#listener = listener;
+    this.#options = options;
+    this.#resolved = session;
+    this.#handler = handler;
+    this.#incomingOptions = this.#createIncomingOptions(trustedProxies);
+    this.finished = this.#run();
+    const stop = (): void => void this.shutdown();
+    options.signal?.addEventListener("abort", stop, { once: true });
+    this.finished.then(() => options.signal?.removeEventListener("abort", stop));
+  }
+
+  /** The open sessions by their `id`. */
+  get sessions(): ReadonlyMap<string, WebSocketSession<Data>> {
+    return this.#sessions;
+  }
+
+  /**
+   * Sends one message to all sessions, or to those given; it is encoded once. Never waits and never
+   * rejects: returns how many sessions took the message. One whose backlog has reached
+   * `limits.maxSendBacklog` is dropped. Throws a `TypeError` for what is not a message.
+   */
+  broadcast(
+    message: string | ArrayBuffer | ArrayBufferView,
+    to: Iterable<WebSocketSession<Data>> = this.#sessions.values(),
+  ): number {
+    const prepared = prepareMessage(toPayload(message));
+    let count = 0;
+    for (const session of to) if (sendPrepared(session, prepared)) count++;
+    return count;
+  }
+
+  /** How much is going on. */
+  stats(): ServerStats {
+    return {
+      sessions: this.#sessions.size,
+      pendingHandshakes: this.#pending.size,
+      responses: this.#responding.size,
+    };
+  }
+
+  /**
+   * Stops listening, refuses handshakes under way, closes every session (1001 unless told
+   * otherwise) and waits until all are gone; `closeTimeout` bounds that. A further call just waits.
+   * Rejects with a `TypeError` or `RangeError` if code or reason may not be sent.
+   */
+  async shutdown({ code = CloseCode.GoingAway, reason }: ShutdownOptions = {}): Promise<void> {
+    if (!this.#isShuttingDown) {
+      encodeClose(code, reason); // throws what close() would reject with
+      this.#isShuttingDown = true;
+      this.#listener.close();
+      this.#wakeUp?.();
+      const refusal = new HandshakeError("The server is shutting down", {
+        status: 503,
+        headers: [["retry-after", RETRY_AFTER]],
+      });
+      for (const incoming of this.#pending) incoming.drop(refusal);
+      for (const session of this.#sessions.values()) void session.close(code, reason);
+    }
+    await this.finished;
+  }
+
+  /** The same as {@linkcode Server.shutdown}. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.shutdown();
+  }
+
+  async #run(): Promise<void> {
+    await this.#acceptAll();
+    const timer = sharedTimers.set(this.#resolved.closeTimeout, () => {
+      for (const incoming of [...this.#pending, ...this.#responding]) incoming.close();
+    });
+    while (this.#sessions.size + this.#pending.size + this.#responding.size > 0) {
+      await new Promise<void>((resolve) => this.#onGone = resolve);
+    }
+    timer.cancel();
+  }
+
+  /** Survives whatever goes wrong with single connections, and running out of descriptors. */
+  async #acceptAll(): Promise<void> {
+    let pause = BACKOFF.first;
+    while (!this.#isShuttingDown) {
+      try {
+        const conn = await this.#listener.accept();
+        if (conn === null) return;
+        pause = BACKOFF.first;
+        this.#receive(conn);
+      } catch (error) {
+        this.#report(error);
+        await this.#sleep(pause);
+        pause = Math.min(pause * 2, BACKOFF.last);
+      }
+    }
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    if (this.#isShuttingDown) return;
+    await new Promise<void>((resolve) => {
+      const timer = sharedTimers.set(ms, resolve);
+      this.#wakeUp = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
+    this.#wakeUp = null;
+  }
+
+  #receive(conn: Conn): void {
+    if (this.#isShuttingDown) return conn.close();
+    if (this.#pending.size >= this.#resolved.limits.maxPendingHandshakes) {
+      const [oldest] = this.#pending;
+      oldest.drop(
+        new HandshakeError("Too many handshakes are pending (limits.maxPendingHandshakes)", {
+          status: 408,
+        }),
+      );
+    }
+    const incoming = new Incoming(conn, this.#incomingOptions);
+    this.#pending.add(incoming);
+    void incoming.run();
+  }
+
+  #createIncomingOptions(trustedProxies: AddressSet): IncomingOptions<Data> {
+    const { protocols = [], accept, origin = "same-origin", allowedHosts, fetch } = this.#options;
+    return {
+      isSecure: this.#listener.secure,
+      options: this.#resolved,
+      policy: { protocols, accept, origin, allowedHosts, trustedProxies },
+      fetch,
+      timers: sharedTimers,
+      admit: (remoteAddr) => this.#admit(remoteAddr),
+      onUpgraded: (upgraded, conn, release) => this.#open(upgraded, conn, release),
+      onDecided: (incoming) => {
+        this.#pending.delete(incoming);
+        this.#responding.add(incoming);
+      },
+      onDone: (incoming) => {
+        this.#responding.delete(incoming);
+        this.#onGone?.();
+      },
+      onError: (error) => this.#report(error),
+    };
+  }
+
+  #admit(remoteAddr: Addr | undefined): () => void {
+    const { maxConnections, maxConnectionsPerAddress } = this.#resolved.limits;
+    if (this.#admitted >= maxConnections) {
+      throw new HandshakeError("The server is full (limits.maxConnections)", {
+        status: 503,
+        headers: [["retry-after", RETRY_AFTER]],
+      });
+    }
+    const isCounted = remoteAddr !== undefined && maxConnectionsPerAddress !== Infinity;
+    const releaseAddress = isCounted ? this.#admitAddress(addressKey(remoteAddr)) : undefined;
+    this.#admitted++;
+    return () => {
+      this.#admitted--;
+      releaseAddress?.();
+    };
+  }
+
+  #admitAddress(key: string): () => void {
+    const { maxConnectionsPerAddress } = this.#resolved.limits;
+    const counts = this.#admittedByAddress;
+    const count = counts.get(key) ?? 0;
+    if (count >= maxConnectionsPerAddress) {
+      throw new HandshakeError(
+        "Too many connections from this address (limits.maxConnectionsPerAddress)",
+        { status: 429 },
+      );
+    }
+    counts.set(key, count + 1);
+    return () => {
+      const left = counts.get(key)! - 1;
+      if (left > 0) counts.set(key, left);
+      else counts.delete(key);
+    };
+  }
+
+  #open(upgraded: Upgraded<Data>, conn: Conn, release: () => void): void {
+    const { request, protocol, extensions, data, remoteAddr } = upgraded;
+    const session = new WebSocketSession<Data>({
+      conn,
+      role: "server",
+      maskKey: () => 0, // servers do not mask
+      options: this.#resolved,
+      timers: sharedTimers,
+      request,
+      protocol,
+      extensions,
+      data,
+      remoteAddr,
+      ...this.#consumer(),
+      onError: (error) => this.#report(error),
+    });
+    this.#sessions.set(session.id, session);
+    session.closed.then(() => {
+      this.#sessions.delete(session.id);
+      release();
+      this.#onGone?.();
+    });
+    if (this.#isShuttingDown) void session.close(CloseCode.GoingAway);
+  }
+
+  #consumer(): Pick<SessionInit<Data>, "run" | "handlers"> {
+    const handler = this.#handler;
+    if (typeof handler === "function") return { run: (session) => handler(session, this) };
+    return {
+      handlers: {
+        open: (session) => handler.open?.(session, this),
+        message: (session, message) => handler.message?.(session, message, this),
+        close: (session, status) => handler.close?.(session, status, this),
+      },
+    };
+  }
+
+  #report(error: unknown): void {
+    try {
+      const { onError } = this.#options;
+      if (onError === undefined) console.error("WebSocket server:", error);
+      else onError(error);
+    } catch (error) {
+      console.error("WebSocket server: onError failed:", error);
+    }
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * The server's half of the opening handshake over a Conn (RFC 6455 section 4.2): from its first
+ * bytes to what a session is made of, or to a refusal.
+ *
+ * @module
+ */
+
+import { type AddressSet, type ForwardedInfo, readForwarded } from "./address.ts";
+import type { HandshakeError } from "./core/errors.ts";
+import { type CheckedRequest, checkRequest, createResponse } from "./core/handshake.ts";
+import { type HeadersInput, isToken } from "./core/headers.ts";
+import { HeadReader, type RequestHead } from "./core/http.ts";
+import type { LookaheadConn } from "./lookahead.ts";
+import { checkHost, checkOrigin, type OriginPolicy } from "./origin.ts";
+import type { Limits } from "./options.ts";
+import { createRequestInfo, type ReceivedHead, type RequestInfo } from "./request_info.ts";
+import type { Addr } from "./runtime/conn.ts";
+
+/** What `accept` is told besides the request. */
+export interface AcceptContext {
+  /** The client's address: the peer's, or what a trusted proxy says. */
+  readonly remoteAddr: Addr | undefined;
+  /** The subprotocols offered, in the client's order of preference. */
+  readonly protocols: readonly string[];
+  /** Aborted when the client leaves or the handshake takes too long. */
+  readonly signal: AbortSignal;
+}
+
+/** What `accept` may say about a connection that it lets in. */
+export interface Acceptance<Data> {
+  /** One of the subprotocols offered; in place of the choice by `protocols`. */
+  readonly protocol?: string;
+  /** Header fields to add to the 101 response, such as `Set-Cookie`. */
+  readonly headers?: HeadersInput;
+  /** Becomes `session.data`. */
+  readonly data?: Data;
+}
+
+/** Decides about a request: lets it in, refuses it with a `Response`, or leaves it to the defaults. */
+export type Accept<Data> = (
+  request: RequestInfo,
+  context: AcceptContext,
+) => Acceptance<Data> | Response | void | Promise<Acceptance<Data> | Response | void>;
+
+/** Who may open a WebSocket, and how. */
+export interface UpgradePolicy<Data> {
+  readonly protocols: readonly string[];
+  readonly accept: Accept<Data> | undefined;
+  readonly origin: OriginPolicy;
+  readonly allowedHosts: readonly string[] | undefined;
+  readonly trustedProxies: AddressSet;
+}
+
+/** What is known of the connection that the request came over. */
+export interface UpgradeContext {
+  readonly remoteAddr: Addr | undefined;
+  /** Whether the connection itself is encrypted. */
+  readonly isSecure: boolean;
+  readonly signal: AbortSignal;
+  /** Throws a {@linkcode HandshakeError} if there is no room for the client. */
+  readonly admit: (remoteAddr: Addr | undefined) => void;
+}
+
+/** A handshake that has succeeded, but for writing its response. */
+export interface Upgraded<Data> {
+  /** The 101 response. */
+  readonly response: Uint8Array;
+  readonly request: RequestInfo;
+  readonly protocol: string;
+  readonly extensions: string;
+  readonly data: Data;
+  readonly remoteAddr: Addr | undefined;
+}
+
+/**
+ * Reads a request's head; `null` if the peer leaves before it is complete. Throws a
+ * {@linkcode HandshakeError} with the status to refuse it with (400, 414, 431, 505).
+ */
+export async function readRequestHead(
+  conn: LookaheadConn,
+  limits: Required<Limits>,
+  signal: AbortSignal,
+): Promise<ReceivedHead | null> {
+  const reader = HeadReader.forRequests(limits);
+  while (true) {
+    const bytes = await conn.readUnless(signal);
+    if (bytes === null) return null;
+    const head = reader.receive(bytes);
+    if (head !== null) return { head, rest: reader.rest };
+  }
+}
+
+/**
+ * Decides about a request to open a WebSocket. Resolves with the response to write and what the
+ * session is made of, or with the `Response` by which `accept` refuses. Throws a
+ * {@linkcode HandshakeError} for every other refusal, and whatever `accept` throws.
+ */
+export async function upgrade<Data>(
+  head: RequestHead,
+  policy: UpgradePolicy<Data>,
+  context: UpgradeContext,
+): Promise<Upgraded<Data> | Response> {
+  const checked = checkRequest(head);
+  const forwarded = readForwarded(context.remoteAddr, head.headers, policy.trustedProxies);
+  const { remoteAddr } = forwarded;
+  const isSecure = context.isSecure ? true : forwarded.isSecure;
+  checkTarget(checked, forwarded, isSecure, policy);
+  context.admit(remoteAddr);
+  const request = createRequestInfo(head, isSecure ?? false);
+  const { signal } = context;
+  const accepted = await policy.accept?.(request, {
+    remoteAddr,
+    protocols: checked.protocols,
+    signal,
+  });
+  if (accepted instanceof Response) return accepted;
+  const protocol = accepted?.protocol ?? choose(policy.protocols, checked.protocols);
+  const response = await createResponse(checked, { protocol, headers: accepted?.headers });
+  const data = accepted?.data as Data;
+  return { response, request, protocol: protocol ?? "", extensions: "", data, remoteAddr };
+}
+
+function checkTarget<Data>(
+  { host, origin }: CheckedRequest,
+  forwarded: ForwardedInfo,
+  isSecure: boolean | undefined,
+  policy: UpgradePolicy<Data>,
+): void {
+  const target = { host: forwarded.host ?? host, isSecure };
+  checkHost(target.host, policy.allowedHosts);
+  checkOrigin(origin, target, policy.origin);
+}
+
+/** Throws a `TypeError` unless all of these can be subprotocols. */
+export function checkProtocols(protocols: readonly string[]): void {
+  if (!Array.isArray(protocols)) throw new TypeError("Option protocols is not a list");
+  for (const protocol of protocols) {
+    if (typeof protocol === "string" && isToken(protocol)) continue;
+    throw new TypeError(`Option protocols: ${JSON.stringify(protocol)} is not a token`);
+  }
+}
+
+/** The first of our subprotocols that the client also offered. */
+function choose(ours: readonly string[], offered: readonly string[]): string | undefined {
+  return ours.find((protocol) => offered.includes(protocol));
+}
