@@ -1,0 +1,95 @@
+import { assertEquals } from "@std/assert";
+import { test } from "node:test";
+import { sharedTimers, systemClock, Timers } from "../src/clock.ts";
+import { FakeClock } from "./fake_clock.ts";
+
+test("Timers call back on time, at most 10 ms late", async () => {
+  const clock = new FakeClock();
+  const timers = new Timers(clock);
+  const calls: [number, number][] = [];
+  for (const ms of [1, 10, 11, 95, 500, 5, 30_000]) {
+    timers.set(ms, () => calls.push([ms, clock.now()]));
+  }
+  await clock.advance(40_000);
+  assertEquals(calls.map(([ms]) => ms), [1, 10, 5, 11, 95, 500, 30_000]);
+  for (const [ms, at] of calls) {
+    assertEquals(at >= ms && at <= ms + 10, true, `${ms} at ${at}`);
+  }
+});
+
+test("Timers that are cancelled do not call, and none keeps the clock busy", async () => {
+  const clock = new FakeClock();
+  const timers = new Timers(clock);
+  let calls = 0;
+  const all = [20, 30, 30, 40].map((ms) => timers.set(ms, () => calls++));
+  assertEquals(clock.pending, 1);
+  all[0].cancel();
+  all[1].cancel();
+  all[1].cancel();
+  await clock.advance(35);
+  assertEquals(calls, 1);
+  all[3].cancel();
+  all[2].cancel();
+  assertEquals(clock.pending, 0);
+  await clock.advance(100);
+  assertEquals(calls, 1);
+});
+
+test("T-9 Any number of timers take one call of the clock", async () => {
+  const clock = new FakeClock();
+  const timers = new Timers(clock);
+  let calls = 0;
+  for (let i = 0; i < 10_000; i++) timers.set(10 + i, () => calls++);
+  assertEquals(clock.pending, 1);
+  await clock.advance(5000);
+  assertEquals(clock.pending, 1);
+  await clock.advance(10_000);
+  assertEquals([calls, clock.pending], [10_000, 0]);
+});
+
+test("Timers with Infinity never call and schedule nothing", () => {
+  const clock = new FakeClock();
+  const timer = new Timers(clock).set(Infinity, () => {});
+  assertEquals(clock.pending, 0);
+  timer.cancel();
+});
+
+test("Timers set while others are called fall due in their turn", async () => {
+  const clock = new FakeClock();
+  const timers = new Timers(clock);
+  const calls: number[] = [];
+  timers.set(100, () => {
+    calls.push(clock.now());
+    timers.set(100, () => calls.push(clock.now()));
+    timers.set(20, () => calls.push(clock.now()));
+  });
+  await clock.advance(1000);
+  assertEquals(calls, [100, 120, 200]);
+});
+
+test("T-6 T-7 After a standstill, what fell due waits a moment longer", async () => {
+  const clock = new FakeClock();
+  const timers = new Timers(clock);
+  const calls: number[] = [];
+  timers.set(20_000, () => calls.push(20_000));
+  timers.set(25_000, () => calls.push(25_000));
+  await clock.standStill(600_000);
+  assertEquals(calls, []); // read what has arrived first
+  await clock.advance(1100);
+  assertEquals(calls, [20_000]);
+  await clock.advance(5000);
+  assertEquals(calls, [20_000, 25_000]);
+});
+
+test("The system's clock is monotonic and gives others a turn", async () => {
+  const start = systemClock.now();
+  let turns = 0;
+  systemClock.schedule(0, () => turns++);
+  for (let i = 0; i < 1000 && turns === 0; i++) await systemClock.turn();
+  assertEquals(turns, 1);
+  assertEquals(systemClock.now() >= start, true);
+  const handle = systemClock.schedule(0, () => turns++);
+  systemClock.cancel(handle);
+  await new Promise<void>((resolve) => sharedTimers.set(15, resolve));
+  assertEquals(turns, 1);
+});
