@@ -132,7 +132,7 @@ function parseIpv4(text: string): Uint8Array | null {
 function parseIpv6(text: string): Uint8Array | null {
   const halves = text.split("::");
   if (halves.length > 2) return null;
-  const [head, tail] = halves.map(parseGroups);
+  const [head, tail] = halves.map((half, i) => parseGroups(half, i === halves.length - 1));
   if (head === null || tail === null) return null;
   if (tail === undefined) return head.length === 16 ? Uint8Array.from(head) : null;
   if (head.length + tail.length > 14) return null;
@@ -140,13 +140,13 @@ function parseIpv6(text: string): Uint8Array | null {
   return Uint8Array.from([...head, ...gap, ...tail]);
 }
 
-/** The bytes of groups between colons, the last of which may be an IPv4 address. */
-function parseGroups(text: string): number[] | null {
+/** The bytes of groups between colons; the last one of an address may be in IPv4 form. */
+function parseGroups(text: string, isEnd: boolean): number[] | null {
   if (text === "") return [];
   const bytes: number[] = [];
   const groups = text.split(":");
   for (const [i, group] of groups.entries()) {
-    const ipv4 = i === groups.length - 1 ? parseIpv4(group) : null;
+    const ipv4 = isEnd && i === groups.length - 1 ? parseIpv4(group) : null;
     if (ipv4 !== null) bytes.push(...ipv4);
     else if (/^[\da-f]{1,4}$/i.test(group)) {
       const value = parseInt(group, 16);

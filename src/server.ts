@@ -10,6 +10,7 @@ import { sharedTimers } from "./clock.ts";
 import { type CloseStatus, encodeClose } from "./core/close.ts";
 import { CloseCode } from "./core/close_code.ts";
 import { HandshakeError } from "./core/errors.ts";
+import { checkProtocols } from "./core/handshake.ts";
 import type { Message } from "./core/message.ts";
 import { prepareMessage } from "./core/sender.ts";
 import { type Fetch, Incoming, type IncomingOptions } from "./incoming.ts";
@@ -22,7 +23,7 @@ import { checkOriginPolicy, type OriginPolicy } from "./origin.ts";
 import type { Addr, Conn, Listener, TlsServerOptions } from "./runtime/conn.ts";
 import { listen } from "./runtime/mod.ts";
 import { sendPrepared, type SessionInit, toPayload, WebSocketSession } from "./session.ts";
-import { type Accept, checkProtocols, type Upgraded } from "./upgrade.ts";
+import type { Accept, Upgraded } from "./upgrade.ts";
 
 /** Options of {@linkcode serve}. Unknown names throw. */
 export interface ServeOptions<Data = unknown> extends SessionOptions {

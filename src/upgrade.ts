@@ -6,9 +6,8 @@
  */
 
 import { type AddressSet, type ForwardedInfo, readForwarded } from "./address.ts";
-import type { HandshakeError } from "./core/errors.ts";
 import { type CheckedRequest, checkRequest, createResponse } from "./core/handshake.ts";
-import { type HeadersInput, isToken } from "./core/headers.ts";
+import type { HeadersInput } from "./core/headers.ts";
 import { HeadReader, type RequestHead } from "./core/http.ts";
 import type { LookaheadConn } from "./lookahead.ts";
 import { checkHost, checkOrigin, type OriginPolicy } from "./origin.ts";
@@ -129,15 +128,6 @@ function checkTarget<Data>(
   const target = { host: forwarded.host ?? host, isSecure };
   checkHost(target.host, policy.allowedHosts);
   checkOrigin(origin, target, policy.origin);
-}
-
-/** Throws a `TypeError` unless all of these can be subprotocols. */
-export function checkProtocols(protocols: readonly string[]): void {
-  if (!Array.isArray(protocols)) throw new TypeError("Option protocols is not a list");
-  for (const protocol of protocols) {
-    if (typeof protocol === "string" && isToken(protocol)) continue;
-    throw new TypeError(`Option protocols: ${JSON.stringify(protocol)} is not a token`);
-  }
 }
 
 /** The first of our subprotocols that the client also offered. */

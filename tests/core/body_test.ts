@@ -33,15 +33,12 @@ function read(
     for (const piece of pieces) reader.receive(piece);
     return `${text(reader.bytes)}|${reader.isComplete}`;
   } catch (error) {
-    return `${(error as HandshakeError).status}: ${
-      (error as HandshakeError).message
-    }`;
+    return `${(error as HandshakeError).status}: ${(error as HandshakeError).message}`;
   }
 }
 
 describe("BodyReader", () => {
-  test("reads no body", () =>
-    assertEquals(readAll({ kind: "none" }, "more"), "|true"));
+  test("reads no body", () => assertEquals(readAll({ kind: "none" }, "more"), "|true"));
 
   test("reads a body by its length and leaves what is behind it", () => {
     assertEquals(

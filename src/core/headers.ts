@@ -1,0 +1,223 @@
+/**
+ * Header fields and the lists in them (RFC 9110 section 5, RFC 6455 section 9.1). Every parser here
+ * takes time linear in its input.
+ *
+ * @module
+ */
+
+import { HandshakeError } from "./errors.ts";
+
+/** Header fields as users give them. */
+export type HeadersInput =
+  | Headers
+  | Readonly<Record<string, string>>
+  | Iterable<readonly [name: string, value: string]>;
+
+/** Header fields in the order received; names in lower case, repeated ones kept apart. */
+export class HeaderList implements Iterable<[name: string, value: string]> {
+  readonly #fields: [name: string, value: string][] = [];
+
+  /** How many fields there are, repeated ones counted. */
+  get size(): number {
+    return this.#fields.length;
+  }
+
+  /** Adds a field behind the others. */
+  append(name: string, value: string): void {
+    this.#fields.push([name.toLowerCase(), value]);
+  }
+
+  /** All values of a field joined by `", "`; `null` if there is none (RFC 9110 section 5.3). */
+  get(name: string): string | null {
+    const values = this.getAll(name);
+    return values.length === 0 ? null : values.join(", ");
+  }
+
+  /** The values of a field, one by one. */
+  getAll(name: string): string[] {
+    const key = name.toLowerCase();
+    return this.#fields.filter(([name]) => name === key).map(([, value]) => value);
+  }
+
+  /** Whether there is such a field. */
+  has(name: string): boolean {
+    const key = name.toLowerCase();
+    return this.#fields.some(([name]) => name === key);
+  }
+
+  /** Iterates over names and values. */
+  *[Symbol.iterator](): IterableIterator<[name: string, value: string]> {
+    for (const [name, value] of this.#fields) yield [name, value];
+  }
+}
+
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+/** Whether `text` is a token (RFC 9110 section 5.6.2). */
+export function isToken(text: string): boolean {
+  return TOKEN.test(text);
+}
+
+/** The elements of a comma-separated list; empty ones count for nothing (RFC 9110 section 5.6.1). */
+export function listElements(value: string): string[] {
+  return value.split(",").map(trimSpace).filter((element) => element !== "");
+}
+
+/** Whether a field's list has `token` among its elements, in any case. */
+export function listHas(headers: HeaderList, name: string, token: string): boolean {
+  const value = headers.get(name);
+  return value !== null &&
+    listElements(value).some((element) => element.toLowerCase() === token);
+}
+
+/** `text` without spaces and tabs around it. A regular expression would take quadratic time. */
+export function trimSpace(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isSpace(text.charCodeAt(start))) start++;
+  while (end > start && isSpace(text.charCodeAt(end - 1))) end--;
+  return text.slice(start, end);
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09;
+}
+
+/** One extension of a `Sec-WebSocket-Extensions` list, with its parameters in order. */
+export interface ExtensionOffer {
+  readonly name: string;
+  /** Names and values; `null` for a parameter without one. */
+  readonly params: readonly (readonly [name: string, value: string | null])[];
+}
+
+/**
+ * Reads a `Sec-WebSocket-Extensions` list (RFC 6455 section 9.1). Throws a
+ * {@linkcode HandshakeError} with status 400 if its syntax is wrong.
+ */
+export function parseExtensions(value: string): ExtensionOffer[] {
+  const scanner = new Scanner(value);
+  const offers: ExtensionOffer[] = [];
+  while (!scanner.isAtEnd) {
+    if (scanner.skip(",")) continue;
+    offers.push(parseExtension(scanner));
+    if (!scanner.isAtEnd && !scanner.skip(",")) throw scanner.error();
+  }
+  return offers;
+}
+
+function parseExtension(scanner: Scanner): ExtensionOffer {
+  const name = scanner.token();
+  const params: [string, string | null][] = [];
+  while (scanner.skip(";")) {
+    const param = scanner.token();
+    params.push([param, scanner.skip("=") ? scanner.value() : null]);
+  }
+  return { name, params };
+}
+
+/** Walks through a field's value; spaces around what it takes are skipped. */
+class Scanner {
+  readonly #text: string;
+  #at = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+    this.#skipSpace();
+  }
+
+  get isAtEnd(): boolean {
+    return this.#at === this.#text.length;
+  }
+
+  /** Takes `char` if it comes next. */
+  skip(char: string): boolean {
+    if (this.#text[this.#at] !== char) return false;
+    this.#at++;
+    this.#skipSpace();
+    return true;
+  }
+
+  token(): string {
+    const start = this.#at;
+    while (!this.isAtEnd && isToken(this.#text[this.#at])) this.#at++;
+    if (this.#at === start) throw this.error();
+    const token = this.#text.slice(start, this.#at);
+    this.#skipSpace();
+    return token;
+  }
+
+  // "When using the quoted-string syntax variant, the value after quoted-string unescaping MUST
+  // conform to the 'token' ABNF." (9.1)
+  value(): string {
+    if (this.#text[this.#at] !== '"') return this.token();
+    this.#at++;
+    const chars: string[] = [];
+    while (!this.isAtEnd && this.#text[this.#at] !== '"') {
+      if (this.#text[this.#at] === "\\") this.#at++;
+      chars.push(this.#text[this.#at++] ?? "");
+    }
+    const value = chars.join("");
+    if (!this.skip('"') || !isToken(value)) throw this.error();
+    return value;
+  }
+
+  error(): HandshakeError {
+    return new HandshakeError(
+      `Sec-WebSocket-Extensions breaks the syntax at character ${this.#at + 1}`,
+      { status: 400 },
+    );
+  }
+
+  #skipSpace(): void {
+    while (!this.isAtEnd && isSpace(this.#text.charCodeAt(this.#at))) this.#at++;
+  }
+}
+
+/** Writes a `Sec-WebSocket-Extensions` list. */
+export function formatExtensions(extensions: readonly ExtensionOffer[]): string {
+  return extensions.map(({ name, params }) =>
+    [name, ...params.map(([param, value]) => value === null ? param : `${param}=${value}`)]
+      .join("; ")
+  ).join(", ");
+}
+
+/** Fields that belong to the handshake itself, or to the framing of its messages. */
+const RESERVED = /^(?:host|connection|upgrade|content-length|transfer-encoding|sec-websocket-.*)$/i;
+
+/**
+ * The fields that a user adds to a handshake. Throws a `TypeError` for a name that is no token or is
+ * the handshake's own, and for a value that can't stand in a header.
+ */
+export function checkUserHeaders(input: HeadersInput | undefined): [name: string, value: string][] {
+  if (input === undefined) return [];
+  const entries = Symbol.iterator in input
+    ? input as Iterable<readonly [string, string]>
+    : Object.entries(input);
+  return Array.from(entries, ([name, value]) => {
+    checkField(name, value);
+    if (RESERVED.test(name)) {
+      throw new TypeError(
+        `Cannot add header ${JSON.stringify(name)}: the handshake sets it itself`,
+      );
+    }
+    return [name, value];
+  });
+}
+
+/** Throws a `TypeError` unless a field may be written (RFC 9110 sections 5.1 and 5.5). */
+export function checkField(name: string, value: string): void {
+  if (typeof name !== "string" || !isToken(name)) {
+    throw new TypeError(`Header name ${JSON.stringify(name)} is not a token`);
+  }
+  // The value may be a secret: it does not go into the message.
+  if (typeof value !== "string" || !isFieldValue(value)) {
+    throw new TypeError(
+      `Header ${name} has a value that is not a string of printable Latin-1 characters ` +
+        "without space around it",
+    );
+  }
+}
+
+function isFieldValue(value: string): boolean {
+  return /^[\t\x20-\x7e\x80-\xff]*$/.test(value) && trimSpace(value) === value;
+}
