@@ -79,7 +79,9 @@ export class Incoming<Data> {
   drop(error: HandshakeError): void {
     if (this.#isDecided) return;
     this.#aborted.abort(error);
-    if (this.#isAccepting) return this.#abandon(); // half of a 101 may be under way
+    // Half of a 101 may be under way, or TLS has not come far enough to carry an answer.
+    const cannotAnswer = this.#isAccepting || (this.#context.isSecure && !this.#conn.hasReceived);
+    if (cannotAnswer) return this.#abandon();
     this.#decide();
     void this.#respond(toResponse(error), "GET");
   }

@@ -12,8 +12,15 @@ export class LookaheadConn implements Conn {
   readonly #conn: Conn;
   #ahead: Promise<Uint8Array | null> | null = null;
 
+  #hasReceived = false;
+
   constructor(conn: Conn) {
     this.#conn = conn;
+  }
+
+  /** Whether anything has arrived; under TLS, whether its handshake has succeeded. */
+  get hasReceived(): boolean {
+    return this.#hasReceived;
   }
 
   get remoteAddr(): Addr | undefined {
@@ -42,6 +49,7 @@ export class LookaheadConn implements Conn {
    */
   async readUnless(signal: AbortSignal): Promise<Uint8Array | null> {
     await this.peek();
+    this.#hasReceived = true;
     signal.throwIfAborted();
     return await this.read();
   }

@@ -1,0 +1,239 @@
+/**
+ * TCP, TLS and Unix sockets of Bun as {@linkcode Conn}s.
+ *
+ * @module
+ */
+
+import { AcceptQueue } from "./accept_queue.ts";
+import { systemError } from "./address.ts";
+import type { Addr, Conn, DialOptions, Listener, ListenOptions } from "./conn.ts";
+import { Inflow } from "./inflow.ts";
+
+// Only what is used, so that this file type-checks everywhere.
+interface Socket {
+  data: BunSocket;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  write(bytes: Uint8Array, offset: number, length: number): number;
+  shutdown(): void;
+  terminate(): void;
+  pause(): void;
+  resume(): void;
+  setNoDelay(on: boolean): void;
+}
+interface SocketHandlers {
+  open(socket: Socket): void;
+  data(socket: Socket, bytes: Uint8Array): void;
+  drain(socket: Socket): void;
+  end(socket: Socket): void;
+  close(socket: Socket, error?: Error): void;
+  error(socket: Socket, error: Error): void;
+  handshake?(socket: Socket, success: boolean, error: Error | null): void;
+  connectError?(socket: Socket, error: Error): void;
+}
+interface BunNet {
+  listen(options: object): { readonly hostname: string; readonly port: number; stop(): void };
+  connect(options: object): Promise<Socket>;
+}
+const bun: BunNet = (globalThis as unknown as { Bun: BunNet }).Bun;
+
+/** A write that the system has taken only part of. */
+interface PendingWrite {
+  readonly bytes: Uint8Array;
+  at: number;
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+class BunSocket implements Conn {
+  readonly remoteAddr: Addr;
+  readonly #socket: Socket;
+  readonly #inflow: Inflow;
+  #write: PendingWrite | null = null;
+  #error: Error | null = null;
+  #isClosed = false;
+
+  constructor(socket: Socket, isUnix: boolean) {
+    this.#socket = socket;
+    this.#inflow = new Inflow(socket);
+    this.remoteAddr = isUnix
+      ? { transport: "unix", path: "" }
+      : { transport: "tcp", hostname: socket.remoteAddress, port: socket.remotePort };
+    if (!isUnix) socket.setNoDelay(true);
+  }
+
+  read(): Promise<Uint8Array | null> {
+    return this.#inflow.read();
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#write = { bytes, at: 0, resolve, reject };
+      this.drain();
+    });
+  }
+
+  // Bun writes what it can and says how much that was; `drain` tells when to go on.
+  drain(): void {
+    const write = this.#write;
+    if (write === null) return;
+    if (this.#isClosed) return this.#failWrite();
+    const left = write.bytes.length - write.at;
+    const count = this.#socket.write(write.bytes, write.at, left);
+    if (count < 0) return this.#failWrite();
+    write.at += count;
+    if (count < left) return;
+    this.#write = null;
+    write.resolve();
+  }
+
+  closeWrite(): Promise<void> {
+    if (this.#isClosed) return Promise.reject(this.#brokenError());
+    this.#socket.shutdown();
+    return Promise.resolve();
+  }
+
+  close(): void {
+    this.#inflow.close();
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#socket.terminate();
+    this.#failWrite();
+  }
+
+  receive(bytes: Uint8Array): void {
+    this.#inflow.push(bytes);
+  }
+
+  endOfStream(): void {
+    this.#inflow.end();
+  }
+
+  /** The connection is gone; without an error that is the end of a stream like any other. */
+  closed(error?: Error): void {
+    this.#isClosed = true;
+    this.#error ??= error ?? null;
+    this.#inflow.end(this.#error ?? undefined);
+    this.#failWrite();
+  }
+
+  fail(error: Error): void {
+    this.#error ??= error;
+  }
+
+  #failWrite(): void {
+    const write = this.#write;
+    this.#write = null;
+    write?.reject(this.#brokenError());
+  }
+
+  #brokenError(): Error {
+    return this.#error ?? new Error("The connection is closed");
+  }
+}
+
+/** Events of an established socket go to its {@linkcode BunSocket}. */
+const EVENTS = {
+  data: (socket: Socket, bytes: Uint8Array): void => socket.data.receive(bytes),
+  drain: (socket: Socket): void => socket.data.drain(),
+  end: (socket: Socket): void => socket.data.endOfStream(),
+  close: (socket: Socket, error?: Error): void => socket.data.closed(error),
+  error: (socket: Socket, error: Error): void => socket.data.fail(error),
+};
+
+/** See {@linkcode Runtime.listen}. */
+// deno-lint-ignore require-await -- Bun.listen() throws, and this rejects
+export async function listen(options: ListenOptions): Promise<Listener> {
+  const { hostname, port, unix, tls } = options;
+  const queue = new AcceptQueue();
+  const socket: SocketHandlers = {
+    ...EVENTS,
+    open(socket) {
+      socket.data = new BunSocket(socket, unix !== undefined);
+      queue.push(socket.data);
+    },
+  };
+  if (tls !== undefined) {
+    socket.handshake = (socket, success, error) => {
+      if (!success) socket.data.fail(error ?? new Error("The TLS handshake failed"));
+    };
+  }
+  try {
+    const server = bun.listen({
+      ...(unix === undefined ? { hostname, port } : { unix }),
+      tls: tls && { ...tls, ALPNProtocols: "http/1.1" },
+      allowHalfOpen: true,
+      socket,
+    });
+    const addr: Addr = unix === undefined
+      ? { transport: "tcp", hostname: server.hostname, port: server.port }
+      : { transport: "unix", path: unix };
+    return {
+      addr,
+      secure: tls !== undefined,
+      accept: () => queue.accept(),
+      close: () => void (queue.close() && server.stop()),
+    };
+  } catch (error) {
+    throw systemError("listen on", options, error);
+  }
+}
+
+/** See {@linkcode Runtime.dial}. */
+export function dial(options: DialOptions): Promise<Conn> {
+  const { hostname, port, unix, tls, signal } = options;
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    let dialled: Socket | null = null;
+    const abort = (): void => {
+      reject(signal!.reason);
+      dialled?.terminate();
+    };
+    const settle = (): void => signal?.removeEventListener("abort", abort);
+    const fail = (error: unknown): void => {
+      settle();
+      reject(systemError("connect to", options, error));
+    };
+    const ready = (socket: Socket): void => {
+      settle();
+      resolve(socket.data);
+    };
+    signal?.addEventListener("abort", abort, { once: true });
+    const handlers: SocketHandlers = {
+      ...EVENTS,
+      open(socket) {
+        dialled = socket;
+        socket.data = new BunSocket(socket, unix !== undefined);
+        if (signal?.aborted) socket.terminate();
+        else if (tls === undefined) ready(socket);
+      },
+      close(socket, error) {
+        socket.data.closed(error);
+        fail(error ?? new Error("the peer closed the connection"));
+      },
+      connectError: (_, error) => fail(error),
+    };
+    if (tls !== undefined) {
+      handlers.handshake = (socket, success, error) => {
+        if (success && error === null) return ready(socket);
+        fail(error ?? new Error("The TLS handshake failed"));
+        socket.terminate();
+      };
+    }
+    bun.connect({
+      ...(unix === undefined ? { hostname, port } : { unix }),
+      tls: tls && clientTls(options),
+      allowHalfOpen: true,
+      socket: handlers,
+    }).catch(fail);
+  });
+}
+
+function clientTls({ hostname, tls }: DialOptions): object {
+  return {
+    ca: tls?.caCerts,
+    serverName: tls?.serverName ?? hostname,
+    ALPNProtocols: "http/1.1",
+    rejectUnauthorized: true,
+  };
+}

@@ -1,0 +1,218 @@
+/**
+ * TCP, TLS and Unix sockets of Deno as {@linkcode Conn}s.
+ *
+ * @module
+ */
+
+import { systemError } from "./address.ts";
+import type { Addr, Conn, DialOptions, Listener, ListenOptions } from "./conn.ts";
+
+// Only what is used, so that this file type-checks everywhere.
+interface DenoAddr {
+  readonly transport: string;
+  readonly hostname?: string;
+  readonly port?: number;
+  readonly path?: string;
+}
+interface DenoConn {
+  readonly remoteAddr: DenoAddr;
+  read(buffer: Uint8Array): Promise<number | null>;
+  write(bytes: Uint8Array): Promise<number>;
+  closeWrite(): Promise<void>;
+  close(): void;
+  setNoDelay?(on: boolean): void;
+  handshake?(): Promise<unknown>;
+}
+interface DenoListener {
+  readonly addr: DenoAddr;
+  accept(): Promise<DenoConn>;
+  close(): void;
+}
+interface DenoNet {
+  listen(options: object): DenoListener;
+  listenTls(options: object): DenoListener;
+  connect(options: object): Promise<DenoConn>;
+  startTls(conn: DenoConn, options: object): Promise<DenoConn>;
+}
+const deno: DenoNet = (globalThis as unknown as { Deno: DenoNet }).Deno;
+
+/** A waiting read pins its buffer, so an idle connection gets a small one. */
+const SMALL = 1024;
+
+/** As long as reads fill their buffer, the next one gets four times as much, up to this. */
+const LARGE = 65_536;
+
+class DenoSocket implements Conn {
+  readonly remoteAddr: Addr;
+  readonly #conn: DenoConn;
+  #buffer: Uint8Array = new Uint8Array(SMALL);
+  /** Bytes that the last read brought. */
+  #filled = 0;
+  #isClosed = false;
+
+  constructor(conn: DenoConn) {
+    this.#conn = conn;
+    this.remoteAddr = toAddr(conn.remoteAddr);
+    try {
+      conn.setNoDelay?.(true);
+    } catch {
+      // Fails when the process is out of file descriptors; the connection works all the same.
+    }
+  }
+
+  async read(): Promise<Uint8Array | null> {
+    if (this.#isClosed) return null;
+    this.#resize();
+    try {
+      const count = await this.#conn.read(this.#buffer);
+      if (count === null) return null;
+      this.#filled = count;
+      return this.#buffer.subarray(0, count);
+    } catch (error) {
+      if (this.#isClosed) return null;
+      throw error;
+    }
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    // Deno.Conn.write() may write only part of its argument.
+    let at = await this.#conn.write(bytes);
+    while (at < bytes.length) at += await this.#conn.write(bytes.subarray(at));
+  }
+
+  async closeWrite(): Promise<void> {
+    await this.#conn.closeWrite();
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    try {
+      this.#conn.close();
+    } catch {
+      // A connection that has been reset is closed already: BadResource.
+    }
+  }
+
+  #resize(): void {
+    const { length } = this.#buffer;
+    if (this.#filled === length && length < LARGE) this.#buffer = new Uint8Array(length * 4);
+    else if (this.#filled < length && length > SMALL) this.#buffer = new Uint8Array(SMALL);
+  }
+}
+
+/** See {@linkcode Runtime.listen}. */
+// deno-lint-ignore require-await -- Deno.listen() throws, and this rejects
+export async function listen(options: ListenOptions): Promise<Listener> {
+  const { hostname, port, unix, tls } = options;
+  const address = unix === undefined ? { hostname, port } : { transport: "unix", path: unix };
+  try {
+    const listener = tls === undefined
+      ? deno.listen(address)
+      : deno.listenTls({ ...address, ...tls, alpnProtocols: ["http/1.1"] });
+    return new DenoAcceptor(listener, tls !== undefined);
+  } catch (error) {
+    throw systemError("listen on", options, error);
+  }
+}
+
+class DenoAcceptor implements Listener {
+  readonly addr: Addr;
+  readonly secure: boolean;
+  readonly #listener: DenoListener;
+  #isClosed = false;
+
+  constructor(listener: DenoListener, secure: boolean) {
+    this.#listener = listener;
+    this.addr = toAddr(listener.addr);
+    this.secure = secure;
+  }
+
+  // Not by iteration: that ends for good when the process runs out of file descriptors.
+  async accept(): Promise<Conn | null> {
+    while (!this.#isClosed) {
+      try {
+        return new DenoSocket(await this.#listener.accept());
+      } catch (error) {
+        if (this.#isClosed) break;
+        if (!isAborted(error)) throw error;
+      }
+    }
+    return null;
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#listener.close();
+  }
+}
+
+/** Whether a connection was gone before it could be accepted. */
+function isAborted(error: unknown): boolean {
+  return error instanceof Error &&
+    (error.name === "ConnectionAborted" || error.name === "ConnectionReset");
+}
+
+/** See {@linkcode Runtime.dial}. */
+export async function dial(options: DialOptions): Promise<Conn> {
+  const { hostname, port, unix, tls, signal } = options;
+  signal?.throwIfAborted();
+  const address = unix === undefined ? { hostname, port } : { transport: "unix", path: unix };
+  try {
+    const conn = await closeLate(deno.connect(address), signal);
+    return new DenoSocket(tls === undefined ? conn : await startTls(conn, options));
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw systemError("connect to", options, error);
+  }
+}
+
+/** Waits for a connection no longer than the signal allows; one that comes later is closed. */
+async function closeLate(
+  connecting: Promise<DenoConn>,
+  signal: AbortSignal | undefined,
+): Promise<DenoConn> {
+  if (signal === undefined) return await connecting;
+  return await new Promise((resolve, reject) => {
+    const abort = (): void => {
+      reject(signal.reason);
+      connecting.then((conn) => conn.close(), () => {});
+    };
+    signal.addEventListener("abort", abort, { once: true });
+    connecting.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}
+
+async function startTls(
+  conn: DenoConn,
+  { hostname, tls, signal }: DialOptions,
+): Promise<DenoConn> {
+  let secured = conn;
+  const abort = (): void => secured.close();
+  signal?.addEventListener("abort", abort, { once: true });
+  try {
+    secured = await deno.startTls(conn, {
+      hostname: tls?.serverName ?? hostname,
+      caCerts: tls?.caCerts,
+      alpnProtocols: ["http/1.1"],
+    });
+    await secured.handshake?.();
+    return secured;
+  } catch (error) {
+    try {
+      secured.close();
+    } catch {
+      // The failed handshake, or the abort, has closed it.
+    }
+    throw error;
+  } finally {
+    signal?.removeEventListener("abort", abort);
+  }
+}
+
+function toAddr(addr: DenoAddr): Addr {
+  return addr.transport === "unix"
+    ? { transport: "unix", path: addr.path ?? "" }
+    : { transport: "tcp", hostname: addr.hostname!, port: addr.port! };
+}

@@ -1,0 +1,33 @@
+/**
+ * The adapter of the runtime that this program runs on. The only place that asks which that is.
+ *
+ * @module
+ */
+
+import type { Conn, DialOptions, Listener, ListenOptions, Runtime } from "./conn.ts";
+
+const adapters = {
+  deno: (): Promise<Runtime> => import("./deno.ts"),
+  bun: (): Promise<Runtime> => import("./bun.ts"),
+  node: (): Promise<Runtime> => import("./node.ts"),
+};
+
+/** The runtime that this program runs on. */
+export const runtimeName: keyof typeof adapters = "Deno" in globalThis
+  ? "deno"
+  : "Bun" in globalThis
+  ? "bun"
+  : "node";
+
+/** See {@linkcode Runtime.listen}. */
+export async function listen(options: ListenOptions): Promise<Listener> {
+  // Deno keeps the socket of a TLS handshake that never ends even after close(): peers that stall
+  // could use up all file descriptors. Its node:tls closes it.
+  const name = runtimeName === "deno" && options.tls !== undefined ? "node" : runtimeName;
+  return await (await adapters[name]()).listen(options);
+}
+
+/** See {@linkcode Runtime.dial}. */
+export async function dial(options: DialOptions): Promise<Conn> {
+  return await (await adapters[runtimeName]()).dial(options);
+}

@@ -1,0 +1,239 @@
+/**
+ * TCP, TLS and Unix sockets of `node:net` and `node:tls` as {@linkcode Conn}s.
+ *
+ * @module
+ */
+
+import net from "node:net";
+import tls from "node:tls";
+import { AcceptQueue } from "./accept_queue.ts";
+import { systemError } from "./address.ts";
+import type { Addr, Conn, DialOptions, Listener, ListenOptions } from "./conn.ts";
+import { Inflow } from "./inflow.ts";
+
+/** A Conn over a socket of `node:net` or `node:tls` that nobody else reads or writes. */
+export class NodeSocket implements Conn {
+  readonly remoteAddr: Addr;
+  readonly #socket: net.Socket;
+  readonly #inflow: Inflow;
+  /** Why the connection broke. */
+  #error: Error | undefined;
+  #rejectWrite: ((error: Error) => void) | null = null;
+
+  constructor(socket: net.Socket) {
+    this.#socket = socket;
+    this.remoteAddr = remoteAddr(socket);
+    this.#inflow = new Inflow(socket);
+    socket.setNoDelay(true);
+    socket.on("data", (bytes) => this.#inflow.push(bytes));
+    socket.on("end", () => this.#inflow.end());
+    // Without a listener a reset would end the process.
+    socket.on("error", (error) => this.#error ??= error);
+    socket.on("close", () => this.#closed());
+  }
+
+  read(): Promise<Uint8Array | null> {
+    return this.#inflow.read();
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#rejectWrite = reject;
+      this.#socket.write(bytes, (error) => {
+        this.#rejectWrite = null;
+        if (error) reject(error);
+        else resolve();
+      });
+    });
+  }
+
+  closeWrite(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#socket.destroyed) reject(this.#error ?? new Error("The connection is closed"));
+      else this.#socket.end((error?: Error | null) => error ? reject(error) : resolve());
+    });
+  }
+
+  close(): void {
+    this.#inflow.close();
+    this.#socket.destroy(); // end() would wait for a blocked write
+  }
+
+  #closed(): void {
+    const error = this.#error ?? new Error("The connection is closed");
+    this.#inflow.end(this.#error);
+    this.#rejectWrite?.(error);
+    this.#rejectWrite = null;
+  }
+}
+
+/** See {@linkcode Runtime.listen}. */
+export function listen(options: ListenOptions): Promise<Listener> {
+  const queue = new AcceptQueue();
+  const server = options.tls === undefined
+    ? net.createServer({ allowHalfOpen: true }, (socket) => queue.push(new NodeSocket(socket)))
+    : createTlsServer(options.tls, queue);
+  return new Promise((resolve, reject) => {
+    server.once("error", (error) => reject(systemError("listen on", options, error)));
+    server.listen(
+      options.unix === undefined ? { host: options.hostname, port: options.port } : {
+        path: options.unix,
+      },
+      () => {
+        // Later errors are of accepting (no file descriptors left): the server goes on by itself.
+        server.on("error", () => {});
+        resolve({
+          addr: localAddr(server, options),
+          secure: options.tls !== undefined,
+          accept: () => queue.accept(),
+          close: () => void (queue.close() && server.close()),
+        });
+      },
+    );
+  });
+}
+
+/**
+ * A server whose connections are there before TLS is: `connection` gives the raw socket,
+ * `secureConnection` and `tlsClientError` tell later what has become of it.
+ */
+function createTlsServer(options: tls.TlsOptions, queue: AcceptQueue): tls.Server {
+  const pending = new Map<string, PendingTls>();
+  // The 120 s after which Node gives up by itself would not close the socket.
+  const server = tls.createServer({ ...options, allowHalfOpen: true, ALPNProtocols: ["http/1.1"] });
+  server.on("connection", (socket: net.Socket) => {
+    const key = peerKey(socket);
+    const conn = new PendingTls(socket);
+    pending.set(key, conn);
+    socket.once("close", () => {
+      pending.delete(key);
+      conn.fail(new Error("The connection ended in the TLS handshake"));
+    });
+    queue.push(conn);
+  });
+  server.on("secureConnection", (socket) => {
+    const conn = pending.get(peerKey(socket));
+    pending.delete(peerKey(socket));
+    if (conn === undefined) socket.destroy();
+    else conn.open(socket);
+  });
+  server.on("tlsClientError", (error, socket) => {
+    pending.get(peerKey(socket))?.fail(error);
+    socket.destroy();
+  });
+  return server;
+}
+
+function peerKey({ remoteAddress, remotePort }: net.Socket): string {
+  return `${remoteAddress} ${remotePort}`;
+}
+
+/** A Conn whose TLS handshake is under way. */
+class PendingTls implements Conn {
+  readonly remoteAddr: Addr;
+  readonly #raw: net.Socket;
+  readonly #secured: Promise<NodeSocket>;
+  #resolve!: (conn: NodeSocket) => void;
+  #reject!: (error: Error) => void;
+  #conn: NodeSocket | null = null;
+  #isClosed = false;
+
+  constructor(raw: net.Socket) {
+    this.#raw = raw;
+    this.remoteAddr = remoteAddr(raw);
+    this.#secured = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.#secured.catch(() => {}); // the first read() tells
+  }
+
+  open(socket: tls.TLSSocket): void {
+    this.#conn = new NodeSocket(socket);
+    this.#resolve(this.#conn);
+  }
+
+  fail(error: Error): void {
+    this.#reject(error);
+  }
+
+  async read(): Promise<Uint8Array | null> {
+    if (this.#conn !== null) return this.#conn.read();
+    try {
+      return await (await this.#secured).read();
+    } catch (error) {
+      if (this.#isClosed) return null;
+      throw error;
+    }
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    return await (await this.#secured).write(bytes);
+  }
+
+  async closeWrite(): Promise<void> {
+    return await (await this.#secured).closeWrite();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.fail(new Error("The connection is closed"));
+    this.#conn?.close();
+    this.#raw.destroy();
+  }
+}
+
+/** See {@linkcode Runtime.dial}. */
+export function dial(options: DialOptions): Promise<Conn> {
+  const { signal } = options;
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    const socket = connect(options);
+    const ready = options.tls === undefined ? "connect" : "secureConnect";
+    const abort = (): void => {
+      socket.destroy();
+      reject(signal!.reason);
+    };
+    const fail = (error: unknown): void => {
+      signal?.removeEventListener("abort", abort);
+      reject(systemError("connect to", options, error));
+    };
+    signal?.addEventListener("abort", abort, { once: true });
+    socket.on("error", fail);
+    socket.once("close", fail); // a peer may end the TLS handshake without an error
+    socket.once(ready, () => {
+      signal?.removeEventListener("abort", abort);
+      socket.off("close", fail);
+      resolve(new NodeSocket(socket));
+    });
+  });
+}
+
+function connect({ hostname, port, unix, tls: secure }: DialOptions): net.Socket {
+  const address = unix === undefined ? { host: hostname, port: port! } : { path: unix };
+  if (secure === undefined) return net.connect({ ...address, allowHalfOpen: true });
+  const name = secure.serverName ?? hostname ?? "localhost";
+  const options: tls.ConnectionOptions & net.SocketConstructorOpts = {
+    ...address,
+    allowHalfOpen: true,
+    ALPNProtocols: ["http/1.1"],
+    ca: secure.caCerts === undefined ? undefined : [...tls.rootCertificates, ...secure.caCerts],
+    // An IP address is not sent as a server name (RFC 6066 section 3), but it is verified.
+    servername: net.isIP(name) === 0 ? name : "",
+    checkServerIdentity: (_, certificate) => tls.checkServerIdentity(name, certificate),
+  };
+  return tls.connect(options);
+}
+
+function remoteAddr(socket: net.Socket): Addr {
+  const { remoteAddress: hostname, remotePort: port } = socket;
+  return hostname === undefined || port === undefined
+    ? { transport: "unix", path: "" }
+    : { transport: "tcp", hostname, port };
+}
+
+function localAddr(server: net.Server, { unix }: ListenOptions): Addr {
+  if (unix !== undefined) return { transport: "unix", path: unix };
+  const { address: hostname, port } = server.address() as net.AddressInfo;
+  return { transport: "tcp", hostname, port };
+}
