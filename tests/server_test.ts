@@ -382,10 +382,13 @@ describe("serve()", () => {
         return [response.status, await response.text()];
       };
       assertEquals(await get("/a?b"), [200, `GET ${base}/a?b `]);
-      assertEquals(await get("//evil.example/x"), [
-        200,
-        `GET ${base}//evil.example/x `,
-      ]);
+      // Not by fetch(): some runtimes' clients tidy the path up.
+      const [, text] = await answer(
+        server,
+        "GET //evil.example/x HTTP/1.1\r\nHost: a\r\n\r\n",
+      );
+      assertStringIncludes(text, "GET http://a/");
+      assertStringIncludes(text, "/evil.example/x ");
       assertEquals(await get("/p", { method: "POST", body: "body" }), [
         200,
         `POST ${base}/p body`,
