@@ -2,6 +2,7 @@
 
 import type { Addr, Conn } from "../src/runtime/conn.ts";
 import { dial } from "../src/runtime/mod.ts";
+import { latin1 } from "./latin1.ts";
 
 /** The opening request of the catalogue; accept key `s3pPLMBiTxaQ9kYGzzhZRbK+xOo=`. */
 export const REQUEST: string = [
@@ -38,10 +39,7 @@ export class RawPeer {
 
   /** Sends text as Latin-1, one byte per character. */
   async send(text: string | Uint8Array): Promise<void> {
-    const bytes = typeof text === "string"
-      ? Uint8Array.from(text, (char) => char.charCodeAt(0))
-      : text;
-    await this.#conn.write(bytes);
+    await this.#conn.write(typeof text === "string" ? latin1(text) : text);
   }
 
   /** Everything received up to and including `end`, or up to the end of the stream. */

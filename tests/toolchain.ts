@@ -36,7 +36,9 @@ export function runtimesFolder(): string {
 export function executable(runtime: RuntimeName): string {
   const named = process.env[`TWOWAY_${runtime.toUpperCase()}`];
   if (named) return named;
-  if (runtime === "deno") return process.versions.deno ? process.execPath : "deno";
+  if (runtime === "deno") {
+    return process.versions.deno ? process.execPath : "deno";
+  }
   const suffix = process.platform === "win32" ? ".exe" : "";
   const path = `${runtimesFolder()}node_modules/${runtime}/bin/${runtime}${suffix}`;
   if (existsSync(path)) return path;
@@ -58,5 +60,8 @@ export function runtimeCommand(
     bun: ["--no-install"],
     node: [],
   }[runtime];
-  return { command: executable(runtime), args: [...flags, `${ROOT}${script}`, ...args] };
+  return {
+    command: executable(runtime),
+    args: [...flags, `${ROOT}${script}`, ...args],
+  };
 }

@@ -153,8 +153,8 @@ class Scanner {
     this.#at++;
     const chars: string[] = [];
     while (!this.isAtEnd && this.#text[this.#at] !== '"') {
-      if (this.#text[this.#at] === "\\") this.#at++;
-      chars.push(this.#text[this.#at++] ?? "");
+      if (this.#text[this.#at] === "\\" && ++this.#at === this.#text.length) throw this.error();
+      chars.push(this.#text[this.#at++]);
     }
     const value = chars.join("");
     if (!this.skip('"') || !isToken(value)) throw this.error();

@@ -41,6 +41,8 @@ export class Receiver {
   /** The frame whose payload is coming in, and how much of it is missing. */
   #frame: DecodedHeader | null = null;
   #missing = 0;
+  /** The assembler knows of the frame, whose payload comes in pieces. */
+  #isAnnounced = false;
   /** Collects the payload of a control frame. */
   #control: Uint8Array<ArrayBuffer> | null = null;
 
@@ -93,6 +95,7 @@ export class Receiver {
     this.#check(header);
     this.#frame = header;
     this.#missing = header.length;
+    this.#isAnnounced = false;
     return true;
   }
 
@@ -137,14 +140,13 @@ export class Receiver {
 
   #readPayload(frame: DecodedHeader): Received | null {
     if (isControl(frame.opcode)) return this.#readControl(frame);
-    const isBeginning = this.#missing === frame.length;
-    const isWhole = this.#input.length - this.#at >= frame.length;
-    if (isBeginning && isWhole && frame.fin && frame.opcode !== Opcode.Continuation) {
+    const isWhole = !this.#isAnnounced && this.#input.length - this.#at >= frame.length;
+    if (isWhole && frame.fin && frame.opcode !== Opcode.Continuation) {
       const data = this.#assembler.whole(frame.opcode as MessageOpcode, this.#readPiece(frame));
       this.#frame = null;
       return { type: "message", data };
     }
-    if (isBeginning) this.#announce(frame);
+    if (!this.#isAnnounced) this.#announce(frame);
     this.#assembler.push(this.#readPiece(frame));
     if (this.#missing > 0) return null;
     this.#frame = null;
@@ -152,6 +154,7 @@ export class Receiver {
   }
 
   #announce({ opcode, length }: DecodedHeader): void {
+    this.#isAnnounced = true;
     if (opcode !== Opcode.Continuation) this.#assembler.begin(opcode as MessageOpcode);
     this.#assembler.announce(length);
   }

@@ -1,0 +1,81 @@
+/**
+ * `deno task ok`: everything that a change must pass, the cheap checks first. All of them run, so
+ * that one run shows all that is wrong; the closing line counts a failed check as a failed test.
+ *
+ * @module
+ */
+
+import { executable, ROOT } from "../tests/toolchain.ts";
+import { coverageGaps } from "./coverage.ts";
+import { run } from "./process.ts";
+import { describeGap, describeTally } from "./reports.ts";
+import { runTests } from "./test.ts";
+import { installToolchain } from "./toolchain.ts";
+
+const CHECK_TIMEOUT = 300_000;
+
+/** A check by a program: it passes when the program ends with status 0. */
+interface Check {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+async function listChecks(): Promise<Check[]> {
+  const { exports } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
+  const deno = (name: string, ...args: string[]) => ({ name, command: Deno.execPath(), args });
+  return [
+    deno("format", "fmt", "--check"),
+    deno("lint", "lint"),
+    deno("types, by Deno", "check", "--frozen", "."),
+    {
+      name: "types, by TypeScript",
+      command: executable("node"),
+      args: ["tests/node_modules/typescript/bin/tsc", "-p", "tests/tsconfig.json"],
+    },
+    deno("docs", "doc", "--lint", ...Object.values<string>(exports)),
+    deno("import directions", "test", "-A", "--no-check", "--frozen", "tests/architecture_test.ts"),
+    deno("publishing", "publish", "--dry-run", "--allow-dirty"),
+  ];
+}
+
+/** Runs a check and prints how it went: one line, or all of its output where it failed. */
+async function passes({ name, command, args }: Check): Promise<boolean> {
+  const started = performance.now();
+  const { code, timedOut, output } = await run(command, args, { timeout: CHECK_TIMEOUT });
+  const time = `${((performance.now() - started) / 1000).toFixed(1)} s`;
+  if (code === 0 && !timedOut) {
+    console.log(`ok      ${name} (${time})`);
+    return true;
+  }
+  console.log(`FAILED  ${name} (${time}): ${timedOut ? "it took too long" : `status ${code}`}`);
+  console.log(output);
+  return false;
+}
+
+/** Runs all tests, and checks that those of `src/core` cover it whole. */
+async function testAll() {
+  const folder = await Deno.makeTempDir();
+  try {
+    const tally = await runTests({ coverage: folder });
+    const gaps = await coverageGaps(folder);
+    console.log(`\n${gaps.length === 0 ? "ok    " : "FAILED"}  coverage of src/core`);
+    for (const gap of gaps) console.log(`  ${describeGap(gap)}`);
+    if (gaps.length > 0) tally.failed++;
+    return tally;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+if (import.meta.main) {
+  await installToolchain();
+  let failedChecks = 0;
+  for (const check of await listChecks()) {
+    if (!await passes(check)) failedChecks++;
+  }
+  const tally = await testAll();
+  tally.failed += failedChecks;
+  console.log(`\n${describeTally(tally)}`);
+  if (tally.failed > 0) Deno.exit(1);
+}

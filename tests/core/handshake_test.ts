@@ -1,0 +1,333 @@
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { describe, test } from "node:test";
+import { HandshakeError } from "../../src/core/errors.ts";
+import {
+  acceptKey,
+  checkProtocols,
+  checkRequest,
+  checkResponse,
+  createKey,
+  createRequest,
+  createResponse,
+  isUpgradeRequest,
+  type RequestOptions,
+} from "../../src/core/handshake.ts";
+import { HeaderList } from "../../src/core/headers.ts";
+import {
+  encodeRequest,
+  HeadReader,
+  type RequestHead,
+  type ResponseHead,
+} from "../../src/core/http.ts";
+import { latin1 } from "../latin1.ts";
+
+const LIMITS = { maxHeaderSize: 100_000, maxHeaderLine: 80_000, maxHeaders: 200 };
+const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
+const ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+/** The catalogue's base request with fields changed (`null` takes one away) or added. */
+function request(
+  changes: Record<string, string | string[] | null> = {},
+  method = "GET",
+): RequestHead {
+  const fields: Record<string, string | string[] | null> = {
+    "Host": "127.0.0.1",
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Key": KEY,
+    "Sec-WebSocket-Version": "13",
+    ...changes,
+  };
+  const headers = new HeaderList();
+  for (const [name, values] of Object.entries(fields)) {
+    if (values === null) continue;
+    for (const value of [values].flat()) headers.append(name, value);
+  }
+  return { method, target: "/", headers };
+}
+
+/** The status of the refusal; 101 if there is none. */
+function judge(head: RequestHead): number {
+  try {
+    checkRequest(head);
+    return 101;
+  } catch (error) {
+    assertEquals((error as Error).name, "HandshakeError", String(error));
+    return (error as HandshakeError).status!;
+  }
+}
+
+describe("keys", () => {
+  test("acceptKey() gives the example of RFC 6455 section 1.3", async () => {
+    assertEquals(await acceptKey(KEY), ACCEPT);
+  });
+  test("createKey() is base64 of 16 bytes", () => {
+    assertEquals(createKey(latin1("the sample nonce")), KEY);
+    assertThrows(() => createKey(new Uint8Array(15)), TypeError, "16 bytes, not 15");
+  });
+});
+
+describe("checkRequest()", () => {
+  test("returns what the request says", () => {
+    const head = request({
+      "Origin": "http://a",
+      "Sec-WebSocket-Protocol": ["a, b", "c"],
+      "Sec-WebSocket-Extensions": "x; y=1",
+    });
+    assertEquals(checkRequest(head), {
+      key: KEY,
+      host: "127.0.0.1",
+      origin: "http://a",
+      protocols: ["a", "b", "c"],
+      extensions: [{ name: "x", params: [["y", "1"]] }],
+    });
+    assertEquals(checkRequest(request()).origin, null);
+    assertEquals(checkRequest(request({ Host: null })).host, ""); // the reader has checked it
+  });
+
+  for (
+    const [id, head, expected] of [
+      ["H-10 version 8", request({ "Sec-WebSocket-Version": "8" }), 426],
+      ["H-10 version 14", request({ "Sec-WebSocket-Version": "14" }), 426],
+      ["H-10 no version", request({ "Sec-WebSocket-Version": null }), 426],
+      ["H-10 a list of versions", request({ "Sec-WebSocket-Version": "13, 8" }), 426],
+      ["H-10 two versions", request({ "Sec-WebSocket-Version": ["13", "13"] }), 426],
+      ["H-11 0xd", request({ "Sec-WebSocket-Version": "0xd" }), 426],
+      ["H-11 13.0", request({ "Sec-WebSocket-Version": "13.0" }), 426],
+      ["H-11 +13", request({ "Sec-WebSocket-Version": "+13" }), 426],
+      ["H-11 013", request({ "Sec-WebSocket-Version": "013" }), 426],
+      ["H-14 no key", request({ "Sec-WebSocket-Key": null }), 400],
+      ["H-14 an empty key", request({ "Sec-WebSocket-Key": "" }), 400],
+      ["H-14 a short key", request({ "Sec-WebSocket-Key": "AAAA" }), 400],
+      ["H-14 15 bytes", request({ "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAA" }), 400],
+      ["H-14 17 bytes", request({ "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAAA=" }), 400],
+      ["H-14 no base64", request({ "Sec-WebSocket-Key": "!!!!!!!!!!!!!!!!!!!!!!==" }), 400],
+      ["H-14 two keys", request({ "Sec-WebSocket-Key": [KEY, KEY] }), 400],
+      ["H-14 a list of keys", request({ "Sec-WebSocket-Key": "a, b" }), 400],
+      [
+        "H-15 a key that is not canonical",
+        request({ "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAB==" }),
+        101,
+      ],
+      ["H-22 two origins", request({ Origin: ["http://a", "http://b"] }), 400],
+      ["H-33 POST", request({}, "POST"), 405],
+      ["H-33 get", request({}, "get"), 405],
+      ["H-33 HEAD", request({}, "HEAD"), 405],
+      ["H-35 Content-Length: 0", request({ "Content-Length": "0" }), 101],
+      ["H-35 a body", request({ "Content-Length": "5" }), 400],
+      ["H-35 a bad length", request({ "Content-Length": "+5" }), 400],
+      ["H-36 chunks", request({ "Transfer-Encoding": "chunked" }), 400],
+      ["H-36 both", request({ "Transfer-Encoding": "chunked", "Content-Length": "0" }), 400],
+      ["H-40 Connection: notupgrade", request({ Connection: "notupgrade" }), 400],
+      ["H-40 Connection: close", request({ Connection: "close" }), 400],
+      ["H-40 Connection: Upgrade-Insecure", request({ Connection: "Upgrade-Insecure" }), 400],
+      ["H-40 no Connection", request({ Connection: null }), 400],
+      ["H-41 keep-alive, Upgrade", request({ Connection: "keep-alive, Upgrade" }), 101],
+      ["H-41 two Connections", request({ Connection: ["keep-alive", "upgrade"] }), 101],
+      ["H-41 empty elements", request({ Connection: "upgrade ,, x" }), 101],
+      ["H-41 any case", request({ Connection: "uPgRaDe", Upgrade: "WebSocket" }), 101],
+      ["H-42 a list", request({ Upgrade: "h2c, websocket" }), 101],
+      ["H-42 websocket/13", request({ Upgrade: "websocket/13" }), 426],
+      ["H-42 xwebsocket", request({ Upgrade: "xwebsocket" }), 426],
+      ["H-63 empty elements", request({ "Sec-WebSocket-Protocol": "a,,b" }), 101],
+      ["H-63 no token", request({ "Sec-WebSocket-Protocol": "a b" }), 400],
+      ["H-63 the same twice", request({ "Sec-WebSocket-Protocol": "a, a" }), 400],
+      ["H-63 bytes above ASCII", request({ "Sec-WebSocket-Protocol": "ÿþ" }), 400],
+      ["H-63 nothing", request({ "Sec-WebSocket-Protocol": "" }), 400],
+      ["H-63 a quoted string", request({ "Sec-WebSocket-Protocol": '"a"' }), 400],
+      ["H-64 broken syntax", request({ "Sec-WebSocket-Extensions": "a; b=" }), 400],
+      ["H-65 an unknown extension", request({ "Sec-WebSocket-Extensions": "foo" }), 101],
+    ] as [string, RequestHead, number][]
+  ) {
+    test(`answers ${id} with ${expected}`, () => assertEquals(judge(head), expected));
+  }
+
+  test("H-60 names of Object.prototype have no effect", () => {
+    for (const name of ["constructor", "__proto__", "toString", "hasOwnProperty"]) {
+      const head = request({
+        "Sec-WebSocket-Protocol": name,
+        "Sec-WebSocket-Extensions": `${name}; ${name}=${name}`,
+      });
+      assertEquals(checkRequest(head).protocols, [name]);
+    }
+  });
+
+  test("a refusal says the rule, the value, and what would do", () => {
+    const error = assertThrows(
+      () => checkRequest(request({ "Sec-WebSocket-Version": "8" })),
+      HandshakeError,
+      'Cannot accept the handshake: Sec-WebSocket-Version is "8", not "13"',
+    );
+    assertEquals(new Map(error.headers).get("sec-websocket-version"), "13");
+    const post = assertThrows(() => checkRequest(request({}, "POST")), HandshakeError);
+    assertEquals(post.headers, [["allow", "GET"]]);
+  });
+
+  test("S-4 a refusal does not show tokens that are offered as subprotocols", () => {
+    const head = request({ "Sec-WebSocket-Protocol": "bearer secret" });
+    const error = assertThrows(() => checkRequest(head), HandshakeError);
+    assertEquals(error.message.includes("secret"), false);
+  });
+});
+
+test("isUpgradeRequest() tells WebSocket from plain HTTP", () => {
+  assertEquals(isUpgradeRequest(request()), true);
+  assertEquals(isUpgradeRequest(request({ Upgrade: null })), false);
+  assertEquals(isUpgradeRequest(request({ Upgrade: "h2c" })), false);
+});
+
+describe("createResponse()", () => {
+  const checked = checkRequest(request({ "Sec-WebSocket-Protocol": "a, b" }));
+  const text = (bytes: Uint8Array): string => String.fromCharCode(...bytes);
+
+  test("answers with what has been agreed", async () => {
+    const response = await createResponse(checked, {
+      protocol: "b",
+      extensions: "x",
+      headers: { "Set-Cookie": "c=d" },
+    });
+    assertEquals(
+      text(response),
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+        `Sec-WebSocket-Accept: ${ACCEPT}\r\nSec-WebSocket-Protocol: b\r\n` +
+        "Sec-WebSocket-Extensions: x\r\nSet-Cookie: c=d\r\n\r\n",
+    );
+  });
+
+  test("H-15 hashes the key as it was written", async () => {
+    const key = "AAAAAAAAAAAAAAAAAAAAAB==";
+    const odd = checkRequest(request({ "Sec-WebSocket-Key": key }));
+    assertEquals(text(await createResponse(odd)).includes(await acceptKey(key)), true);
+  });
+
+  test("A-3 rejects what was not offered and what can't be written", async () => {
+    await assertRejects(() => createResponse(checked, { protocol: "c" }), TypeError, "not offered");
+    await assertRejects(() => createResponse(checked, { headers: { a: "b\r\nc" } }), TypeError);
+    await assertRejects(() => createResponse(checked, { headers: { upgrade: "x" } }), TypeError);
+  });
+});
+
+describe("createRequest()", () => {
+  const options: RequestOptions = { host: "a.example", target: "/x?y", key: KEY };
+
+  test("makes a request that the other side accepts", () => {
+    const head = createRequest({
+      ...options,
+      protocols: ["a", "b"],
+      extensions: "x",
+      origin: "https://a.example",
+      headers: { Cookie: "c=d" },
+    });
+    const read = HeadReader.forRequests(LIMITS).receive(encodeRequest(head))!;
+    assertEquals([read.target, read.headers.get("cookie")], ["/x?y", "c=d"]);
+    assertEquals(checkRequest(read), {
+      key: KEY,
+      host: "a.example",
+      origin: "https://a.example",
+      protocols: ["a", "b"],
+      extensions: [{ name: "x", params: [] }],
+    });
+    assertEquals(createRequest(options).headers.has("origin"), false);
+  });
+
+  for (
+    const [what, wrong] of [
+      ["a path with a space", { target: "/a b" }],
+      ["a relative path", { target: "a" }],
+      ["a path above ASCII", { target: "/é" }],
+      ["a host with a line end", { host: "a\r\nb" }],
+      ["an origin with a line end", { origin: "a\nb" }],
+      ["a header with a line end", { headers: { a: "b\r\nc" } }],
+      ["a header of the handshake", { headers: { "Sec-WebSocket-Key": "x" } }],
+      ["an empty subprotocol", { protocols: [""] }],
+      ["a subprotocol with a space", { protocols: ["a b"] }],
+      ["a subprotocol that is no string", { protocols: [1] }],
+      ["the same subprotocol twice", { protocols: ["a", "a"] }],
+      ["subprotocols that are no list", { protocols: "a" }],
+    ] as [string, Partial<RequestOptions>][]
+  ) {
+    test(`A-3 rejects ${what}`, () => {
+      assertThrows(() => createRequest({ ...options, ...wrong }), TypeError);
+    });
+  }
+
+  test("checkProtocols() takes none, and tokens", () => {
+    checkProtocols([]);
+    checkProtocols(["a", "A", "chat.v1"]);
+  });
+});
+
+describe("checkResponse()", () => {
+  const asked: RequestOptions = { host: "a", target: "/", key: KEY, protocols: ["chat", "b"] };
+
+  function response(
+    changes: Record<string, string | string[] | null> = {},
+    status = 101,
+  ): ResponseHead {
+    const { headers } = request({
+      "Host": null,
+      "Sec-WebSocket-Key": null,
+      "Sec-WebSocket-Version": null,
+      "Sec-WebSocket-Accept": ACCEPT,
+      ...changes,
+    });
+    return { status, reason: "", headers };
+  }
+
+  test("returns what has been agreed", async () => {
+    assertEquals(await checkResponse(response(), asked), { protocol: "", extensions: [] });
+    assertEquals(
+      await checkResponse(
+        response({ "Sec-WebSocket-Protocol": "b", "Sec-WebSocket-Extensions": "x; y" }),
+        { ...asked, extensions: "x, z" },
+      ),
+      { protocol: "b", extensions: [{ name: "x", params: [["y", null]] }] },
+    );
+    const { key, host, target } = asked;
+    assertEquals((await checkResponse(response(), { key, host, target })).protocol, "");
+  });
+
+  test("R-10 takes Connection: keep-alive, Upgrade, and bytes above ASCII elsewhere", async () => {
+    await checkResponse(response({ Connection: "keep-alive, Upgrade", "X": "\xff" }), asked);
+  });
+
+  for (
+    const [id, head] of [
+      ["R-1 a wrong accept", response({ "Sec-WebSocket-Accept": "x" })],
+      ["R-2 no accept", response({ "Sec-WebSocket-Accept": null })],
+      ["R-3 an accept in lower case", response({ "Sec-WebSocket-Accept": ACCEPT.toLowerCase() })],
+      ["R-4 two accepts", response({ "Sec-WebSocket-Accept": [ACCEPT, "x"] })],
+      ["R-11 no Connection", response({ Connection: null })],
+      ["R-11 Connection: notupgrade", response({ Connection: "notupgrade" })],
+      ["R-11 no Upgrade", response({ Upgrade: null })],
+      ["R-11 Upgrade: h2c, websocket", response({ Upgrade: "h2c, websocket" })],
+      ["R-12 status 200", response({}, 200)],
+      ["R-12 status 102", response({}, 102)],
+      ["R-15 a length", response({ "Content-Length": "5" })],
+      ["R-15 chunks", response({ "Transfer-Encoding": "chunked" })],
+      ["R-20 a subprotocol unasked", response({ "Sec-WebSocket-Protocol": "x" })],
+      ["R-20 another case", response({ "Sec-WebSocket-Protocol": "CHAT" })],
+      ["R-20 a list of subprotocols", response({ "Sec-WebSocket-Protocol": "chat, b" })],
+      ["R-20 two subprotocols", response({ "Sec-WebSocket-Protocol": ["chat", "b"] })],
+      ["R-20 an empty subprotocol", response({ "Sec-WebSocket-Protocol": "" })],
+      ["R-21 an extension unasked", response({ "Sec-WebSocket-Extensions": "x-foo" })],
+      ["R-21 a broken list", response({ "Sec-WebSocket-Extensions": ";" })],
+      ["R-30 bytes above ASCII", response({ "Sec-WebSocket-Other": "\xff\xfe" })],
+    ] as [string, ResponseHead][]
+  ) {
+    test(`rejects ${id}`, async () => {
+      const error = await assertRejects(() => checkResponse(head, asked), HandshakeError);
+      if (!id.includes("list")) assertEquals(error.status, head.status);
+    });
+  }
+
+  test("R-21 rejects an extension used twice", async () => {
+    const head = response({ "Sec-WebSocket-Extensions": "x, x" });
+    const error = await assertRejects(
+      () => checkResponse(head, { ...asked, extensions: "x" }),
+      HandshakeError,
+      "twice",
+    );
+    assertEquals(error.headers.length, 4);
+  });
+});

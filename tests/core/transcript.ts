@@ -1,0 +1,111 @@
+/**
+ * What a {@linkcode Protocol} makes of bytes, as lines of text that a table can hold, and what it
+ * writes.
+ *
+ * @module
+ */
+
+import { Buffer } from "node:buffer";
+import { assert, assertEquals } from "@std/assert";
+import { encodeHex } from "@std/encoding/hex";
+import { type Event, Protocol, type ProtocolLimits } from "../../src/core/protocol.ts";
+import type { Role } from "../../src/core/receiver.ts";
+import { cuts } from "../cuts.ts";
+import { joinBytes } from "../frames.ts";
+
+/** The documented defaults. */
+export const LIMITS: ProtocolLimits = {
+  maxMessageSize: 1_048_576,
+  maxFragments: 65_536,
+  maxPendingPongs: 128,
+};
+
+/** Both ends. */
+export const ROLES: readonly Role[] = ["server", "client"];
+
+/** The other end. */
+export function peerOf(role: Role): Role {
+  return role === "server" ? "client" : "server";
+}
+
+/** A protocol in its first state; a client masks with 01 02 03 04. */
+export function createProtocol(role: Role, limits: Partial<ProtocolLimits> = {}): Protocol {
+  const all = { ...LIMITS, ...limits };
+  return role === "server"
+    ? new Protocol({ role, limits: all })
+    : new Protocol({ role, limits: all, maskKey: () => 0x01020304 });
+}
+
+/** An event as one line: `text "Hello"`, `ping 61`, `error 1002 Control frame is fragmented`. */
+export function describeEvent(event: Event): string {
+  switch (event.type) {
+    case "message":
+      return typeof event.data === "string"
+        ? `text ${JSON.stringify(event.data)}`
+        : `binary ${describeBytes(event.data)}`;
+    case "ping":
+    case "pong":
+      return `${event.type} ${describeBytes(event.data)}`;
+    case "close":
+      return `close ${event.code} ${JSON.stringify(event.reason)}`;
+    case "error":
+      return `error ${event.error.closeCode} ${event.error.message}`;
+  }
+}
+
+/** Received bytes belong to the receiver alone (A-6): nothing else lies in their buffer. */
+function describeBytes(data: Uint8Array): string {
+  assertEquals(data.constructor, Uint8Array);
+  assertEquals(data.buffer.byteLength, data.length, "the buffer holds more than the payload");
+  return encodeHex(data);
+}
+
+/** All events in the bytes received so far. */
+export function takeEvents(protocol: Protocol): Event[] {
+  const events: Event[] = [];
+  for (let event = protocol.next(); event !== null; event = protocol.next()) events.push(event);
+  return events;
+}
+
+/**
+ * The events in pieces that arrive one after another, all in the same memory: it is overwritten
+ * before the next piece comes, as a transport does that reads into one buffer.
+ */
+export function transcript(protocol: Protocol, pieces: readonly Uint8Array[]): string[] {
+  const memory = Buffer.alloc(Math.max(1, ...pieces.map(({ length }) => length)));
+  const events: Event[] = [];
+  for (const piece of pieces) {
+    memory.set(piece);
+    protocol.receive(memory.subarray(0, piece.length));
+    events.push(...takeEvents(protocol));
+    assertEquals(protocol.hasInput, false);
+    memory.fill(0xa5);
+  }
+  return events.map(describeEvent);
+}
+
+/** The events in `bytes`; fails if they depend on how the bytes are cut (O6). */
+export function transcriptOfAllCuts(
+  role: Role,
+  bytes: Uint8Array,
+  limits: Partial<ProtocolLimits> = {},
+): string[] {
+  let first: string[] | null = null;
+  for (const { name, pieces } of cuts(bytes)) {
+    const events = transcript(createProtocol(role, limits), pieces);
+    first ??= events;
+    assertEquals(events, first, `${name}: other events than whole`);
+  }
+  assert(first !== null);
+  return first;
+}
+
+/** Everything that waits to be written. */
+export function takeOutput(protocol: Protocol): Uint8Array {
+  const parts: Uint8Array[] = [];
+  for (let part = protocol.takeOutput(); part !== null; part = protocol.takeOutput()) {
+    parts.push(part.slice());
+    protocol.outputWritten();
+  }
+  return joinBytes(...parts);
+}
