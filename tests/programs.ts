@@ -10,6 +10,8 @@ export interface Program {
   /** The address that it has printed. */
   readonly url: string;
   readonly process: ChildProcess;
+  /** Resolves with the exit status; `null` if a signal ended it. */
+  readonly ended: Promise<number | null>;
   /** Asks it to end (SIGTERM); resolves with its exit status, `null` if it had to be killed. */
   stop(): Promise<number | null>;
 }
@@ -32,16 +34,17 @@ export async function startExample(
 ): Promise<Program> {
   const { command, args: all } = runtimeCommand(runtime, script, args, ["-N"]);
   const child = spawn(command, all, { stdio: ["ignore", "pipe", "pipe"] });
-  const ended = once(child, "exit");
+  const ended = once(child, "exit").then(([status]) => status as number | null);
   const url = await readAddress(child);
   return {
     url,
     process: child,
+    ended,
     async stop() {
       // Not child.kill(): under Deno that reports the signal in place of the exit status.
       process.kill(child.pid!, "SIGTERM");
       const timer = setTimeout(() => child.kill("SIGKILL"), PATIENCE);
-      const [status] = await ended as [number | null];
+      const status = await ended;
       clearTimeout(timer);
       return status;
     },
