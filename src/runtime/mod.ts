@@ -21,10 +21,7 @@ export const runtimeName: keyof typeof adapters = "Deno" in globalThis
 
 /** See {@linkcode Runtime.listen}. */
 export async function listen(options: ListenOptions): Promise<Listener> {
-  // Deno keeps the socket of a TLS handshake that never ends even after close(): peers that stall
-  // could use up all file descriptors. Its node:tls closes it.
-  const name = runtimeName === "deno" && options.tls !== undefined ? "node" : runtimeName;
-  return await (await adapters[name]()).listen(options);
+  return await (await adapters[runtimeName]()).listen(options);
 }
 
 /** See {@linkcode Runtime.dial}. */

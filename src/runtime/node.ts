@@ -100,7 +100,7 @@ export function listen(options: ListenOptions): Promise<Listener> {
 function createTlsServer(options: tls.TlsOptions, queue: AcceptQueue): tls.Server {
   const pending = new Map<string, PendingTls>();
   // The 120 s after which Node gives up by itself would not close the socket.
-  const server = tls.createServer({ ...options, allowHalfOpen: true, ALPNProtocols: ["http/1.1"] });
+  const server = tls.createServer({ ...options, ALPNProtocols: ["http/1.1"] });
   server.on("connection", (socket: net.Socket) => {
     const key = peerKey(socket);
     const conn = new PendingTls(socket);
@@ -114,6 +114,8 @@ function createTlsServer(options: tls.TlsOptions, queue: AcceptQueue): tls.Serve
   server.on("secureConnection", (socket) => {
     const conn = pending.get(peerKey(socket));
     pending.delete(peerKey(socket));
+    // Not before: a server that lets its peers half-close is not told of those that leave early.
+    socket.allowHalfOpen = true;
     if (conn === undefined) socket.destroy();
     else conn.open(socket);
   });
