@@ -12,6 +12,7 @@ export class ClosedError extends Error {
   /** How the session ended; `undefined` while its closing handshake is still under way. */
   readonly status: CloseStatus | undefined;
 
+  /** Made by sessions; `status` is how they ended. */
   constructor(message: string, status?: CloseStatus) {
     super(message, status?.error === undefined ? undefined : { cause: status.error });
     this.name = "ClosedError";
@@ -21,6 +22,7 @@ export class ClosedError extends Error {
 
 /** One of the time limits ran out; the message names the option that sets it. */
 export class TimeoutError extends Error {
+  /** Made by whatever ran out of time. */
   constructor(message: string) {
     super(message);
     this.name = "TimeoutError";

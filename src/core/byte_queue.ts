@@ -22,11 +22,14 @@ interface Piece {
   payload: number;
   /** Nothing may be appended: shared with others, or partly written. */
   sealed: boolean;
+  next: Piece | null;
 }
 
 /** A queue of bytes, filled at the end in place and taken from the front. */
 export class ByteQueue {
-  #pieces: Piece[] = [];
+  /** The pieces, each linked to the next: in an array the first of many costs a move of all others. */
+  #first: Piece | null = null;
+  #last: Piece | null = null;
   /** Bytes of the first piece that have left. */
   #sent = 0;
   /** Bytes of the first piece handed out by `take()` and not yet reported by `taken()`. */
@@ -40,7 +43,7 @@ export class ByteQueue {
 
   /** Whether nothing is left to write. */
   get isEmpty(): boolean {
-    return this.#pieces.length === 0;
+    return this.#first === null;
   }
 
   /** Whether bytes may go in front without landing inside a frame. */
@@ -53,8 +56,8 @@ export class ByteQueue {
    * position, at once. `payload` is what these bytes add to {@linkcode ByteQueue.payloadSize}.
    */
   reserve(size: number, payload: number): number {
-    const last = this.#pieces.at(-1);
-    const piece = last !== undefined && this.#fits(last, size) ? last : this.#open(size);
+    const last = this.#last;
+    const piece = last !== null && fits(last, size) ? last : this.#open(size);
     if (piece.used + size > piece.bytes.length) grow(piece, piece.used + size);
     const at = piece.used;
     piece.used += size;
@@ -65,7 +68,7 @@ export class ByteQueue {
 
   /** The buffer in which {@linkcode ByteQueue.reserve} has just made room. */
   get tail(): Uint8Array {
-    return this.#pieces[this.#pieces.length - 1].bytes;
+    return this.#last!.bytes;
   }
 
   /** Appends bytes that stay unchanged and may stand in other queues too: long ones are not copied. */
@@ -75,15 +78,16 @@ export class ByteQueue {
       this.tail.set(bytes, at);
       return;
     }
-    this.#pieces.push({ bytes, used: bytes.length, payload, sealed: true });
+    this.#append({ bytes, used: bytes.length, payload, sealed: true, next: null });
     this.#payloadSize += payload;
   }
 
   /** Puts whole frames in front of everything; only while {@linkcode ByteQueue.isAtBoundary}. */
   prepend(bytes: Uint8Array): void {
-    const first = this.#pieces.at(0);
-    if (first === undefined || first.used > SHARE_FROM) {
-      this.#pieces.unshift({ bytes, used: bytes.length, payload: 0, sealed: true });
+    const first = this.#first;
+    if (first === null || first.used >= SHARE_FROM) {
+      this.#first = { bytes, used: bytes.length, payload: 0, sealed: true, next: first };
+      this.#last ??= this.#first;
       return;
     }
     // A short piece moves behind the prepended bytes, so that both leave in one write.
@@ -99,34 +103,43 @@ export class ByteQueue {
    * until {@linkcode ByteQueue.taken} says that they have left; call that before the next `take()`.
    */
   take(): Uint8Array | null {
-    if (this.#pieces.length === 0) return null;
-    const piece = this.#pieces[0];
+    const piece = this.#first;
+    if (piece === null) return null;
     piece.sealed = true;
     const end = Math.min(piece.used, this.#sent + MAX_WRITE_SIZE);
     this.#underWay = end - this.#sent;
     return piece.bytes.subarray(this.#sent, end);
   }
 
-  /** The bytes handed out by the last {@linkcode ByteQueue.take} have left. */
+  /** The bytes handed out by the last {@linkcode ByteQueue.take} have left; if none, nothing. */
   taken(): void {
+    const piece = this.#first;
+    if (piece === null) return;
     this.#sent += this.#underWay;
     this.#underWay = 0;
-    if (this.#sent < this.#pieces[0].used) return;
-    this.#payloadSize -= this.#pieces[0].payload;
-    this.#pieces.shift();
+    if (this.#sent < piece.used) return;
+    this.#payloadSize -= piece.payload;
+    this.#first = piece.next;
+    if (this.#first === null) this.#last = null;
     this.#sent = 0;
-  }
-
-  #fits(piece: Piece, size: number): boolean {
-    return !piece.sealed && piece.used + size <= MAX_WRITE_SIZE;
   }
 
   #open(size: number): Piece {
     const bytes = new Uint8Array(Math.max(size, FIRST_CAPACITY));
-    const piece = { bytes, used: 0, payload: 0, sealed: false };
-    this.#pieces.push(piece);
+    const piece = { bytes, used: 0, payload: 0, sealed: false, next: null };
+    this.#append(piece);
     return piece;
   }
+
+  #append(piece: Piece): void {
+    if (this.#last === null) this.#first = piece;
+    else this.#last.next = piece;
+    this.#last = piece;
+  }
+}
+
+function fits(piece: Piece, size: number): boolean {
+  return !piece.sealed && piece.used + size <= MAX_WRITE_SIZE;
 }
 
 function grow(piece: Piece, needed: number): void {

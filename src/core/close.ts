@@ -27,7 +27,9 @@ export const MAX_REASON_SIZE: number = MAX_CONTROL_PAYLOAD - 2;
 
 /** Code and reason of a Close frame; code 1005 stands for an empty payload. */
 export interface ClosePayload {
+  /** The code: 1005 if there was none. */
   readonly code: number;
+  /** The reason: empty if there was none. */
   readonly reason: string;
 }
 
@@ -80,11 +82,14 @@ export function encodeClose(code?: number, reason: string = ""): Uint8Array<Arra
   return payload;
 }
 
-/** `text` without the end that does not fit into a Close frame; never cut inside a character. */
+/**
+ * `text` without the end that does not fit into a Close frame; never cut inside a character. A lone
+ * surrogate becomes U+FFFD.
+ */
 export function truncateReason(text: string): string {
   const room = new Uint8Array(MAX_REASON_SIZE);
-  const { read } = new TextEncoder().encodeInto(text, room);
-  return text.slice(0, read);
+  const { written } = new TextEncoder().encodeInto(text, room);
+  return decodeUtf8(room.subarray(0, written));
 }
 
 function hasLoneSurrogate(text: string): boolean {

@@ -15,6 +15,7 @@ export class ProtocolError extends Error {
   /** The close code that names the kind of fault to the peer. */
   readonly closeCode: number;
 
+  /** `message` is the reason that the peer is told. */
   constructor(message: string, closeCode: number = CloseCode.ProtocolError) {
     super(message);
     this.name = "ProtocolError";
@@ -44,6 +45,7 @@ export class HandshakeError extends Error {
   /** The first bytes of the response's body; empty where there is none. */
   readonly body: Uint8Array;
 
+  /** `message` says what was wrong with the request or the response. */
   constructor(message: string, init: HandshakeErrorInit = {}) {
     super(message, init.cause === undefined ? undefined : { cause: init.cause });
     this.name = "HandshakeError";

@@ -36,6 +36,7 @@ export interface FrameHeader {
   readonly fin: boolean;
   /** RSV1 to RSV3 as a number from 0 to 7. */
   readonly rsv: number;
+  /** What the frame carries. */
   readonly opcode: Opcode;
   /** The masking key, its first octet most significant; `null` if the frame is not masked. */
   readonly mask: number | null;

@@ -21,11 +21,15 @@ import { encodeResponse, requestBodyFraming, type RequestHead, type ResponseHead
 
 /** What a request to open a WebSocket says, once it has been checked. */
 export interface CheckedRequest {
+  /** `Sec-WebSocket-Key`, as it was written. */
   readonly key: string;
+  /** The Host field. */
   readonly host: string;
+  /** The Origin field; `null` if there is none, as from programs that are no browsers. */
   readonly origin: string | null;
   /** The subprotocols offered, in order of preference. */
   readonly protocols: readonly string[];
+  /** The extensions offered, in order of preference. */
   readonly extensions: readonly ExtensionOffer[];
 }
 
@@ -166,10 +170,13 @@ export interface RequestOptions {
   readonly target: string;
   /** See {@linkcode createKey}. */
   readonly key: string;
+  /** The subprotocols to offer, in order of preference. @default {none} */
   readonly protocols?: readonly string[];
   /** The value of `Sec-WebSocket-Extensions`; empty for none. */
   readonly extensions?: string;
+  /** The Origin field. @default {none} */
   readonly origin?: string;
+  /** Further header fields. */
   readonly headers?: HeadersInput;
 }
 
@@ -214,6 +221,7 @@ export function checkProtocols(protocols: readonly string[]): void {
 export interface Agreement {
   /** The subprotocol; empty for none. */
   readonly protocol: string;
+  /** The extensions that the server uses. */
   readonly extensions: readonly ExtensionOffer[];
 }
 

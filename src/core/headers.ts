@@ -85,6 +85,7 @@ function isSpace(code: number): boolean {
 
 /** One extension of a `Sec-WebSocket-Extensions` list, with its parameters in order. */
 export interface ExtensionOffer {
+  /** The registered name, such as `"permessage-deflate"`. */
   readonly name: string;
   /** Names and values; `null` for a parameter without one. */
   readonly params: readonly (readonly [name: string, value: string | null])[];

@@ -21,16 +21,21 @@ export interface HeadLimits {
 
 /** A request without its body. */
 export interface RequestHead {
+  /** Such as `"GET"`, in the case received. */
   readonly method: string;
   /** In origin-form: path and query. */
   readonly target: string;
+  /** The header fields. */
   readonly headers: HeaderList;
 }
 
 /** A response without its body. */
 export interface ResponseHead {
+  /** The status code, three digits. */
   readonly status: number;
+  /** The reason phrase; empty if there is none. */
   readonly reason: string;
+  /** The header fields. */
   readonly headers: HeaderList;
 }
 
@@ -231,9 +236,11 @@ export function encodeRequest({ method, target, headers }: RequestHead): Uint8Ar
 
 /** What a response's head is made of. */
 export interface ResponseInit {
+  /** The status code. */
   readonly status: number;
   /** The reason phrase. @default {the registered one} */
   readonly reason?: string;
+  /** The header fields, in the order in which they are written. */
   readonly headers: Iterable<readonly [name: string, value: string]>;
 }
 

@@ -23,7 +23,9 @@ export type State = "open" | "closing" | "closed";
 
 /** The peer broke a rule. */
 export interface ErrorEvent {
+  /** Tells it from what was {@linkcode Received}. */
   readonly type: "error";
+  /** The rule, and the close code for it. */
   readonly error: ProtocolError;
 }
 
@@ -76,6 +78,7 @@ export class Protocol {
   /** Why no more input counts: the peer's Close, or the rule that it broke. */
   #ending: Extract<Event, { type: "close" | "error" }> | null = null;
 
+  /** A connection whose opening handshake has succeeded, before the first frame. */
   constructor(options: ProtocolOptions) {
     this.role = options.role;
     this.#receiver = new Receiver(options.role, options.limits);
@@ -138,7 +141,10 @@ export class Protocol {
     return event;
   }
 
-  /** Queues a message; its bytes are copied. Throws a `TypeError` behind a Close frame. */
+  /**
+   * Queues a message; its bytes are copied. Throws a `TypeError` behind a Close frame, and for what
+   * is neither a string nor a `Uint8Array`.
+   */
   sendMessage(message: string | Uint8Array): void {
     this.#sender.message(message);
   }
@@ -153,7 +159,8 @@ export class Protocol {
 
   /**
    * Queues a ping ahead of messages that wait; it takes the place of one that has not left yet.
-   * Throws a `TypeError` behind a Close frame, a `RangeError` if `payload` exceeds 125 bytes.
+   * Throws a `TypeError` behind a Close frame and for what is no `Uint8Array`, a `RangeError` if
+   * `payload` exceeds 125 bytes.
    */
   sendPing(payload: Uint8Array = new Uint8Array(0)): void {
     this.#sender.ping(payload);

@@ -20,7 +20,8 @@ export interface PreparedMessage {
 }
 
 /**
- * Encodes a message once for any number of server connections.
+ * Encodes a message once for any number of server connections. Throws a `TypeError` if it is
+ * neither a string nor a `Uint8Array`.
  *
  * @example
  * ```ts
@@ -29,9 +30,8 @@ export interface PreparedMessage {
  * ```
  */
 export function prepareMessage(message: string | Uint8Array): PreparedMessage {
-  const isText = typeof message === "string";
-  const payload = isText ? encodeUtf8(message) : message;
-  const frame = encodeFrame(isText ? Opcode.Text : Opcode.Binary, payload, null);
+  const payload = toPayload(message);
+  const frame = encodeFrame(messageOpcode(message), payload, null);
   return { frame, size: payload.length };
 }
 
@@ -70,9 +70,8 @@ export class Sender {
   /** Queues a message; its bytes are copied. */
   message(message: string | Uint8Array): void {
     this.#checkOpen();
-    const isText = typeof message === "string";
-    const payload = isText ? encodeUtf8(message) : message;
-    this.#append(isText ? Opcode.Text : Opcode.Binary, payload, payload.length);
+    const payload = toPayload(message);
+    this.#append(messageOpcode(message), payload, payload.length);
   }
 
   /** Queues a frame that other connections send, too. */
@@ -86,6 +85,7 @@ export class Sender {
   /** Queues a ping; it takes the place of one that has not left yet. */
   ping(payload: Uint8Array): void {
     this.#checkOpen();
+    checkBytes(payload);
     if (payload.length > MAX_CONTROL_PAYLOAD) {
       throw new RangeError(`Cannot ping: payload of ${payload.length} bytes, more than 125`);
     }
@@ -96,11 +96,12 @@ export class Sender {
    * Queues a pong. "If an endpoint receives a Ping frame and has not yet sent Pong frame(s) in
    * response to previous Ping frame(s), the endpoint MAY elect to send a Pong frame for only the
    * most recently processed Ping frame." (5.5.3): beyond the limit the newest replaces the last.
+   * The payload is copied, since whoever is told of the ping gets the same array.
    */
   pong(payload: Uint8Array): void {
     if (this.#closeSent) return;
-    if (this.#pongs.length === this.#maxPendingPongs) this.#pongs.pop();
-    this.#pongs.push(payload);
+    if (this.#pongs.length >= this.#maxPendingPongs) this.#pongs.pop();
+    this.#pongs.push(new Uint8Array(payload));
   }
 
   /** Queues the Close frame; throws as {@linkcode encodeClose} does. */
@@ -147,6 +148,22 @@ export class Sender {
   #nextMask(): number | null {
     return this.#maskKey === null ? null : this.#maskKey();
   }
+}
+
+function messageOpcode(message: string | Uint8Array): Opcode {
+  return typeof message === "string" ? Opcode.Text : Opcode.Binary;
+}
+
+function toPayload(message: string | Uint8Array): Uint8Array {
+  if (typeof message === "string") return encodeUtf8(message);
+  checkBytes(message);
+  return message;
+}
+
+/** The values of other arrays would be cut to bytes, and what is no array would be sent as empty. */
+function checkBytes(bytes: unknown): void {
+  if (bytes instanceof Uint8Array) return;
+  throw new TypeError(`Cannot send: ${Object.prototype.toString.call(bytes)} is not a Uint8Array`);
 }
 
 function encodeFrame(opcode: Opcode, payload: Uint8Array, mask: number | null): Uint8Array {

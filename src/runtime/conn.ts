@@ -7,14 +7,17 @@
 
 /** The address of one end of a TCP connection. */
 export interface TcpAddr {
+  /** Tells TCP from Unix sockets. */
   readonly transport: "tcp";
   /** An IP address in text form; IPv6 without brackets. */
   readonly hostname: string;
+  /** From 0 to 65535. */
   readonly port: number;
 }
 
 /** The address of a Unix domain socket. */
 export interface UnixAddr {
+  /** Tells Unix sockets from TCP. */
   readonly transport: "unix";
   /** The path of the socket; empty for an unnamed peer. */
   readonly path: string;
@@ -93,19 +96,25 @@ export interface TlsClientOptions {
 
 /** Where to listen: a TCP address or a Unix socket. */
 export interface ListenOptions {
+  /** The name or IP address to bind. */
   readonly hostname?: string;
+  /** The port; 0 lets the system choose one. */
   readonly port?: number;
   /** The path of a Unix socket, in place of hostname and port. */
   readonly unix?: string;
+  /** Makes the connections TLS. */
   readonly tls?: TlsServerOptions;
 }
 
 /** Where to connect: a TCP address or a Unix socket. */
 export interface DialOptions {
+  /** The name or IP address of the server. */
   readonly hostname?: string;
+  /** The port of the server. */
   readonly port?: number;
   /** The path of a Unix socket, in place of hostname and port. */
   readonly unix?: string;
+  /** Makes the connection TLS. */
   readonly tls?: TlsClientOptions;
   /** Gives up dialling (TCP and TLS) with the signal's reason. */
   readonly signal?: AbortSignal;

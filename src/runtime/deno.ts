@@ -7,6 +7,18 @@
 import { systemError } from "./address.ts";
 import type { Addr, Conn, DialOptions, Listener, ListenOptions } from "./conn.ts";
 
+export type {
+  Addr,
+  Conn,
+  DialOptions,
+  Listener,
+  ListenOptions,
+  TcpAddr,
+  TlsClientOptions,
+  TlsServerOptions,
+  UnixAddr,
+} from "./conn.ts";
+
 // Only what is used, so that this file type-checks everywhere.
 interface DenoAddr {
   readonly transport: string;

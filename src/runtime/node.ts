@@ -11,6 +11,18 @@ import { systemError } from "./address.ts";
 import type { Addr, Conn, DialOptions, Listener, ListenOptions } from "./conn.ts";
 import { Inflow } from "./inflow.ts";
 
+export type {
+  Addr,
+  Conn,
+  DialOptions,
+  Listener,
+  ListenOptions,
+  TcpAddr,
+  TlsClientOptions,
+  TlsServerOptions,
+  UnixAddr,
+} from "./conn.ts";
+
 /** A Conn over a socket of `node:net` or `node:tls` that nobody else reads or writes. */
 export class NodeSocket implements Conn {
   readonly remoteAddr: Addr;
@@ -20,6 +32,7 @@ export class NodeSocket implements Conn {
   #error: Error | undefined;
   #rejectWrite: ((error: Error) => void) | null = null;
 
+  /** Takes over a socket that is connected. */
   constructor(socket: net.Socket) {
     this.#socket = socket;
     this.remoteAddr = remoteAddr(socket);

@@ -11,7 +11,8 @@ import { encodeHex } from "@std/encoding/hex";
 import { type Event, Protocol, type ProtocolLimits } from "../../src/core/protocol.ts";
 import type { Role } from "../../src/core/receiver.ts";
 import { cuts } from "../cuts.ts";
-import { joinBytes } from "../frames.ts";
+import { decodeFrames, joinBytes } from "../frames.ts";
+import { word } from "./senders.ts";
 
 /** The documented defaults. */
 export const LIMITS: ProtocolLimits = {
@@ -108,4 +109,26 @@ export function takeOutput(protocol: Protocol): Uint8Array {
     protocol.outputWritten();
   }
   return joinBytes(...parts);
+}
+
+/** A masked and an unmasked end in the same hands. */
+export function pair(): { server: Protocol; client: Protocol } {
+  return { server: createProtocol("server"), client: createProtocol("client") };
+}
+
+/** Moves all output of one end into the other. */
+export function transfer(from: Protocol, to: Protocol): string[] {
+  return transcript(to, [takeOutput(from)]);
+}
+
+/** The frames that wait, as words, checked by the independent decoder. */
+export function outputOf(protocol: Protocol): string[] {
+  return decodeFrames(protocol.role, takeOutput(protocol)).map(word);
+}
+
+/** The payload of the only frame that waits. */
+export function payloadOf(protocol: Protocol): Uint8Array {
+  const frames = decodeFrames(protocol.role, takeOutput(protocol));
+  assertEquals(frames.length, 1);
+  return frames[0].payload;
 }

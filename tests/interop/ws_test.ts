@@ -1,7 +1,7 @@
 /** npm's `ws`, as client and as server. @module */
 
 import { assertEquals } from "@std/assert";
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { describe, test } from "node:test";
