@@ -11,7 +11,7 @@ import { HandshakeError } from "./core/errors.ts";
 import { checkResponse, createKey, createRequest, type RequestOptions } from "./core/handshake.ts";
 import type { HeadersInput } from "./core/headers.ts";
 import { encodeRequest, HeadReader, type RequestHead, type ResponseHead } from "./core/http.ts";
-import { TimeoutError } from "./errors.ts";
+import { createReporter, TimeoutError } from "./errors.ts";
 import { nextMaskKey } from "./mask_keys.ts";
 import {
   type ResolvedSessionOptions,
@@ -309,6 +309,6 @@ function open<Data>(
     extensions: "",
     data: options.data as Data,
     handlers: options.handlers,
-    onError: options.onError ?? ((error) => console.error("WebSocket client:", error)),
+    onError: createReporter("WebSocket client", options.onError),
   });
 }

@@ -35,3 +35,21 @@ export function rejected(error: unknown): Promise<never> {
   promise.catch(() => {});
   return promise;
 }
+
+/**
+ * A way to report errors that never throws: to `onError`, or to the console, which also learns of
+ * it when `onError` itself fails.
+ */
+export function createReporter(
+  who: string,
+  onError: ((error: unknown) => void) | undefined,
+): (error: unknown) => void {
+  return (error) => {
+    try {
+      if (onError === undefined) console.error(`${who}:`, error);
+      else onError(error);
+    } catch (failure) {
+      console.error(`${who}: onError failed:`, failure, "while told of:", error);
+    }
+  };
+}

@@ -149,12 +149,15 @@ export class Incoming<Data> {
     const { fetch, isSecure, options } = this.#context;
     const { head } = received;
     if (fetch === undefined) throw upgradeRequired();
+    checkMethod(head.method);
     const { signal } = this.#aborted;
     const body = await readBody(this.#conn, received, options.limits.maxBodySize, signal);
     signal.throwIfAborted();
     this.#release = this.#context.admit();
     this.#decide();
-    const response = await fetch(toWebRequest(head, isSecure, { body }));
+    const hasBody = head.method !== "GET" && head.method !== "HEAD"; // else Request refuses one
+    const request = toWebRequest(head, isSecure, hasBody ? { body } : undefined);
+    const response = await fetch(request);
     if (!(response instanceof Response)) throw new TypeError("fetch did not return a Response");
     await this.#respond(response, head.method);
   }
@@ -206,4 +209,10 @@ function upgradeRequired(): HandshakeError {
     status: 426,
     headers: [["upgrade", "websocket"]],
   });
+}
+
+/** Throws for the methods that a web `Request` can't have. */
+function checkMethod(method: string): void {
+  if (!/^(?:connect|trace|track)$/i.test(method)) return;
+  throw new HandshakeError(`Method ${method} is not supported`, { status: 501 });
 }

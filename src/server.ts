@@ -13,6 +13,7 @@ import { HandshakeError } from "./core/errors.ts";
 import { checkProtocols } from "./core/handshake.ts";
 import type { Message } from "./core/message.ts";
 import { prepareMessage } from "./core/sender.ts";
+import { createReporter } from "./errors.ts";
 import { type Fetch, Incoming, type IncomingOptions } from "./incoming.ts";
 import {
   type ResolvedSessionOptions,
@@ -140,16 +141,39 @@ export async function serve<Data = unknown>(
   handler: Handler<Data> | Handlers<Data>,
 ): Promise<Server<Data>> {
   const resolved = resolve(options);
-  if (typeof handler !== "function" && (typeof handler !== "object" || handler === null)) {
-    throw new TypeError(
-      "Cannot serve: the handler is neither a function nor an object of handlers",
-    );
-  }
+  checkHandler(handler);
   options.signal?.throwIfAborted();
   const { hostname = "127.0.0.1", port = 8000, unix, tls } = options;
   const address = unix === undefined ? { hostname, port } : { unix };
   const listener = options.listener ?? await listen({ ...address, tls });
   return new Server(listener, options, resolved, handler);
+}
+
+function checkHandler(handler: unknown): void {
+  if (typeof handler === "function") return;
+  if (typeof handler !== "object" || handler === null) {
+    throw new TypeError(
+      "Cannot serve: the handler is neither a function nor an object of handlers",
+    );
+  }
+  for (const [name, value] of Object.entries(handler)) {
+    const isKnown = ["open", "message", "close"].includes(name);
+    if (isKnown && (value === undefined || typeof value === "function")) continue;
+    throw new TypeError(
+      isKnown
+        ? `Handler ${name} is of type ${typeof value}, not a function`
+        : `Unknown handler "${name}": known are open, message and close`,
+    );
+  }
+}
+
+function checkPort(port: unknown): void {
+  if (typeof port !== "number") {
+    throw new TypeError(`Option port is of type ${typeof port}, not a number`);
+  }
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new RangeError(`Option port is ${port}, not a whole number from 0 to 65535`);
+  }
 }
 
 interface Resolved {
@@ -159,6 +183,7 @@ interface Resolved {
 
 function resolve<Data>(options: ServeOptions<Data>): Resolved {
   const session = resolveSessionOptions(options, OPTIONS);
+  checkPort(options.port ?? 0);
   checkProtocols(options.protocols ?? []);
   checkOriginPolicy(options.origin ?? "same-origin");
   for (const name of ["accept", "fetch", "onError"] as const) {
@@ -181,6 +206,7 @@ export class Server<Data = unknown> {
   readonly #options: ServeOptions<Data>;
   readonly #resolved: ResolvedSessionOptions;
   readonly #handler: Handler<Data> | Handlers<Data>;
+  readonly #report: (error: unknown) => void;
   readonly #incomingOptions: IncomingOptions<Data>;
   readonly #sessions = new Map<string, WebSocketSession<Data>>();
   /** Connections in their handshake, the oldest first. */
@@ -207,10 +233,12 @@ export class Server<Data = unknown> {
     this.#options = options;
     this.#resolved = session;
     this.#handler = handler;
+    this.#report = createReporter("WebSocket server", options.onError);
     this.#incomingOptions = this.#createIncomingOptions(trustedProxies);
     this.finished = this.#run();
     const stop = (): void => void this.shutdown();
     options.signal?.addEventListener("abort", stop, { once: true });
+    if (options.signal?.aborted) stop(); // while the address was being bound
     this.finished.then(() => options.signal?.removeEventListener("abort", stop));
   }
 
@@ -342,7 +370,7 @@ export class Server<Data = unknown> {
         this.#responding.delete(incoming);
         this.#onGone?.();
       },
-      onError: (error) => this.#report(error),
+      onError: this.#report,
     };
   }
 
@@ -395,7 +423,7 @@ export class Server<Data = unknown> {
       data,
       remoteAddr,
       ...this.#consumer(),
-      onError: (error) => this.#report(error),
+      onError: this.#report,
     });
     this.#sessions.set(session.id, session);
     session.closed.then(() => {
@@ -416,15 +444,5 @@ export class Server<Data = unknown> {
         close: (session, status) => handler.close?.(session, status, this),
       },
     };
-  }
-
-  #report(error: unknown): void {
-    try {
-      const { onError } = this.#options;
-      if (onError === undefined) console.error("WebSocket server:", error);
-      else onError(error);
-    } catch (error) {
-      console.error("WebSocket server: onError failed:", error);
-    }
   }
 }
