@@ -28,6 +28,7 @@ export { connect, type ConnectOptions } from "./src/client.ts";
 export type { SessionHandlers, WebSocketSession } from "./src/session.ts";
 export type { Accept, Acceptance, AcceptContext } from "./src/upgrade.ts";
 export type { Fetch } from "./src/incoming.ts";
+export type { Sendable } from "./src/payload.ts";
 export type { RequestInfo } from "./src/request_info.ts";
 export type { OriginPolicy } from "./src/origin.ts";
 export type { KeepaliveOptions, Limits, SessionOptions } from "./src/options.ts";

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { addressKey, AddressSet } from "./address.ts";
+import { AddressSet } from "./address.ts";
+import { Admission, RETRY_AFTER } from "./admission.ts";
 import { sharedTimers } from "./clock.ts";
 import { type CloseStatus, encodeClose } from "./core/close.ts";
 import { CloseCode } from "./core/close_code.ts";
@@ -23,7 +24,8 @@ import {
 import { checkOriginPolicy, type OriginPolicy } from "./origin.ts";
 import type { Addr, Conn, Listener, TlsServerOptions } from "./runtime/conn.ts";
 import { listen } from "./runtime/mod.ts";
-import { sendPrepared, type SessionInit, toPayload, WebSocketSession } from "./session.ts";
+import { type Sendable, toPayload } from "./payload.ts";
+import { sendPrepared, type SessionInit, WebSocketSession } from "./session.ts";
 import type { Accept, Upgraded } from "./upgrade.ts";
 
 /** Options of {@linkcode serve}. Unknown names throw. */
@@ -113,9 +115,6 @@ const OPTIONS = [
   "trustedProxies",
   "onError",
 ];
-
-/** What to tell clients that find the server full, in seconds. */
-const RETRY_AFTER = "5";
 
 /** How long to wait before accepting again when that failed: from the first to the last, in ms. */
 const BACKOFF = { first: 20, last: 1000 };
@@ -213,10 +212,7 @@ export class Server<Data = unknown> {
   readonly #pending = new Set<Incoming<Data>>();
   /** Connections that have been decided about but are not gone: responses being written. */
   readonly #responding = new Set<Incoming<Data>>();
-  /** Sessions and responses, and handshakes about to become one. */
-  #admitted = 0;
-  /** Of those, how many come from one address; only counted if that is limited. */
-  readonly #admittedByAddress = new Map<string, number>();
+  readonly #admission: Admission;
   #isShuttingDown = false;
   #wakeUp: (() => void) | null = null;
   #onGone: (() => void) | null = null;
@@ -232,6 +228,7 @@ export class Server<Data = unknown> {
     this.#listener = listener;
     this.#options = options;
     this.#resolved = session;
+    this.#admission = new Admission(session.limits);
     this.#handler = handler;
     this.#report = createReporter("WebSocket server", options.onError);
     this.#incomingOptions = this.#createIncomingOptions(trustedProxies);
@@ -253,7 +250,7 @@ export class Server<Data = unknown> {
    * `limits.maxSendBacklog` is dropped. Throws a `TypeError` for what is not a message.
    */
   broadcast(
-    message: string | ArrayBuffer | ArrayBufferView,
+    message: Sendable,
     to: Iterable<WebSocketSession<Data>> = this.#sessions.values(),
   ): number {
     const prepared = prepareMessage(toPayload(message));
@@ -360,7 +357,7 @@ export class Server<Data = unknown> {
       policy: { protocols, accept, origin, allowedHosts, trustedProxies },
       fetch,
       timers: sharedTimers,
-      admit: (remoteAddr) => this.#admit(remoteAddr),
+      admit: (remoteAddr) => this.#admission.admit(remoteAddr),
       onUpgraded: (upgraded, conn, release) => this.#open(upgraded, conn, release),
       onDecided: (incoming) => {
         this.#pending.delete(incoming);
@@ -371,41 +368,6 @@ export class Server<Data = unknown> {
         this.#onGone?.();
       },
       onError: this.#report,
-    };
-  }
-
-  #admit(remoteAddr: Addr | undefined): () => void {
-    const { maxConnections, maxConnectionsPerAddress } = this.#resolved.limits;
-    if (this.#admitted >= maxConnections) {
-      throw new HandshakeError("The server is full (limits.maxConnections)", {
-        status: 503,
-        headers: [["retry-after", RETRY_AFTER]],
-      });
-    }
-    const isCounted = remoteAddr !== undefined && maxConnectionsPerAddress !== Infinity;
-    const releaseAddress = isCounted ? this.#admitAddress(addressKey(remoteAddr)) : undefined;
-    this.#admitted++;
-    return () => {
-      this.#admitted--;
-      releaseAddress?.();
-    };
-  }
-
-  #admitAddress(key: string): () => void {
-    const { maxConnectionsPerAddress } = this.#resolved.limits;
-    const counts = this.#admittedByAddress;
-    const count = counts.get(key) ?? 0;
-    if (count >= maxConnectionsPerAddress) {
-      throw new HandshakeError(
-        "Too many connections from this address (limits.maxConnectionsPerAddress)",
-        { status: 429 },
-      );
-    }
-    counts.set(key, count + 1);
-    return () => {
-      const left = counts.get(key)! - 1;
-      if (left > 0) counts.set(key, left);
-      else counts.delete(key);
     };
   }
 

@@ -18,8 +18,10 @@ import { Inbox } from "./inbox.ts";
 import { Keepalive } from "./keepalive.ts";
 import type { ResolvedSessionOptions } from "./options.ts";
 import { Outbox } from "./outbox.ts";
+import { type Sendable, toPayload } from "./payload.ts";
 import type { RequestInfo } from "./request_info.ts";
 import type { Addr, Conn } from "./runtime/conn.ts";
+import { Turns } from "./turns.ts";
 
 /** What a session calls, for those who prefer handlers to iteration. */
 export interface SessionHandlers<Data> {
@@ -98,16 +100,12 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
   readonly #outbox: Outbox;
   readonly #keepalive: Keepalive;
   readonly #closing: Closing;
+  readonly #turns: Turns;
   #settleClosed!: (status: CloseStatus) => void;
 
   #isReading = false;
   /** Opens the gate at which the read loop waits while the session holds back. */
   #openGate: (() => void) | null = null;
-  /** Messages parsed and bytes read since other work had its turn. */
-  #turnFrames = 0;
-  #turnBytes = 0;
-  #turnStarted = 0;
-  #isYielding = false;
   #isPumping = false;
 
   #status: CloseStatus | null = null;
@@ -135,6 +133,7 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
     this.#outbox = this.#createOutbox();
     this.#keepalive = this.#createKeepalive();
     this.#closing = this.#createClosing();
+    this.#turns = new Turns(init.options.limits, init.timers, () => this.#pump());
     // One microtask later, so that whoever makes the session can put it into its table first.
     queueMicrotask(() => this.#start());
   }
@@ -158,7 +157,7 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
    * {@linkcode ClosedError} when the session is ending, has ended, or ends before the backlog has
    * fallen. A backlog of `limits.maxSendBacklog` bytes ends the session. The promise may be ignored.
    */
-  send(message: string | ArrayBuffer | ArrayBufferView): Promise<void> {
+  send(message: Sendable): Promise<void> {
     let payload: string | Uint8Array;
     try {
       payload = toPayload(message);
@@ -341,8 +340,7 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
         const bytes = await this.#conn.read();
         if (bytes === null) return this.#closing.endOfStream();
         this.#keepalive.received();
-        this.#turnFrames = 0;
-        this.#turnBytes += bytes.length;
+        this.#turns.received(bytes.length);
         this.#core.receive(bytes);
         this.#pump();
         while (this.#isHolding) await this.#waitAtGate();
@@ -356,7 +354,8 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
   get #isHolding(): boolean {
     if (this.#status !== null) return false;
     if (this.#closing.hasEnding) return this.#closing.isWaitingForUser;
-    return this.#isYielding || this.#core.hasInput || (this.#inbox.isFull && !this.#isDiscarding);
+    return this.#turns.isYielding || this.#core.hasInput ||
+      (this.#inbox.isFull && !this.#isDiscarding);
   }
 
   async #waitAtGate(): Promise<void> {
@@ -374,7 +373,7 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
     if (this.#isPumping) return;
     this.#isPumping = true;
     while (!this.#closing.hasEnding && (this.#isDiscarding || !this.#inbox.isFull)) {
-      if (this.#isYielding || this.#isTurnOver()) break;
+      if (!this.#turns.hasTime()) break; // one busy peer must not starve the others
       const event = this.#core.next();
       if (event === null) break;
       this.#dispatch(event);
@@ -389,7 +388,7 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
   }
 
   #dispatch(event: Event): void {
-    this.#turnFrames++;
+    this.#turns.worked();
     switch (event.type) {
       case "message":
         if (!this.#inbox.isFull) this.#inbox.push(event.data);
@@ -402,23 +401,6 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
       default:
         this.#closing.end(event);
     }
-  }
-
-  /** One busy peer must not starve the others: now and then everybody else has a turn. */
-  #isTurnOver(): boolean {
-    const { turnFrames, turnBytes, turnTime } = this.#options.limits;
-    if (this.#turnFrames === 0) this.#turnStarted = this.#timers.now();
-    const isOver = this.#turnFrames >= turnFrames || this.#turnBytes >= turnBytes ||
-      ((this.#turnFrames & 7) === 7 && this.#timers.now() - this.#turnStarted >= turnTime);
-    if (!isOver) return false;
-    this.#isYielding = true;
-    this.#timers.turn().then(() => {
-      this.#turnFrames = 0;
-      this.#turnBytes = 0;
-      this.#isYielding = false;
-      this.#pump();
-    });
-    return true;
   }
 
   #handlerFailed(error: unknown): void {
@@ -475,24 +457,4 @@ const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 function toResult(message: Message | null): IteratorResult<Message, undefined> {
   return message === null ? DONE : { done: false, value: message };
-}
-
-/** The message as text or bytes; throws a `TypeError` if it is neither. */
-export function toPayload(message: string | ArrayBuffer | ArrayBufferView): string | Uint8Array {
-  if (typeof message === "string" || message instanceof Uint8Array) return message;
-  if (ArrayBuffer.isView(message)) {
-    return new Uint8Array(message.buffer, message.byteOffset, message.byteLength);
-  }
-  if (message instanceof ArrayBuffer) return new Uint8Array(message);
-  throw new TypeError(
-    `Cannot send: the message is ${
-      describe(message)
-    }, not a string, an ArrayBuffer or a view of one`,
-  );
-}
-
-function describe(value: unknown): string {
-  if (value === null) return "null";
-  if (typeof value !== "object") return `of type ${typeof value}`;
-  return `an instance of ${value.constructor?.name ?? "an object without a constructor"}`;
 }

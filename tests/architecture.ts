@@ -52,7 +52,13 @@ const PARTS: Readonly<Record<string, Part>> = {
 
   clock: { files: ["src/clock.ts"], values: [] },
   base: {
-    files: ["src/errors.ts", "src/mask_keys.ts", "src/options.ts", "src/request_info.ts"],
+    files: [
+      "src/errors.ts",
+      "src/mask_keys.ts",
+      "src/options.ts",
+      "src/payload.ts",
+      "src/request_info.ts",
+    ],
     values: ["core", "clock", "base"],
     types: ["conn"],
   },
@@ -63,6 +69,7 @@ const PARTS: Readonly<Record<string, Part>> = {
       "src/inbox.ts",
       "src/keepalive.ts",
       "src/outbox.ts",
+      "src/turns.ts",
     ],
     values: ["core", "clock", "zlib", "base", "session"],
     types: ["conn"],
@@ -71,6 +78,7 @@ const PARTS: Readonly<Record<string, Part>> = {
     files: [
       "src/upgrade.ts",
       "src/address.ts",
+      "src/admission.ts",
       "src/http_responder.ts",
       "src/incoming.ts",
       "src/lookahead.ts",

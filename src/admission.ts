@@ -1,0 +1,67 @@
+/**
+ * How many may come in: in all, and from one address.
+ *
+ * @module
+ */
+
+import { addressKey } from "./address.ts";
+import { HandshakeError } from "./core/errors.ts";
+import type { Addr } from "./runtime/conn.ts";
+
+/** What {@linkcode Admission} holds to. */
+export interface AdmissionLimits {
+  readonly maxConnections: number;
+  readonly maxConnectionsPerAddress: number;
+}
+
+/** What to tell clients that find the server full or closing, in seconds. */
+export const RETRY_AFTER = "5";
+
+/** Counts the sessions, and the plain responses being written, of one server. */
+export class Admission {
+  readonly #limits: AdmissionLimits;
+  #count = 0;
+  /** Only kept if the number per address is limited. */
+  readonly #byAddress = new Map<string, number>();
+
+  constructor(limits: AdmissionLimits) {
+    this.#limits = limits;
+  }
+
+  /**
+   * Lets one more in, and returns what to call when it has gone. Throws a {@linkcode HandshakeError}
+   * with status 503 or 429 if there is no room.
+   */
+  admit(remoteAddr?: Addr): () => void {
+    if (this.#count >= this.#limits.maxConnections) {
+      throw new HandshakeError("The server is full (limits.maxConnections)", {
+        status: 503,
+        headers: [["retry-after", RETRY_AFTER]],
+      });
+    }
+    const isCounted = remoteAddr !== undefined &&
+      this.#limits.maxConnectionsPerAddress !== Infinity;
+    const release = isCounted ? this.#admitAddress(addressKey(remoteAddr)) : undefined;
+    this.#count++;
+    return () => {
+      this.#count--;
+      release?.();
+    };
+  }
+
+  #admitAddress(key: string): () => void {
+    const count = this.#byAddress.get(key) ?? 0;
+    if (count >= this.#limits.maxConnectionsPerAddress) {
+      throw new HandshakeError(
+        "Too many connections from this address (limits.maxConnectionsPerAddress)",
+        { status: 429 },
+      );
+    }
+    this.#byAddress.set(key, count + 1);
+    return () => {
+      const left = this.#byAddress.get(key)! - 1;
+      if (left > 0) this.#byAddress.set(key, left);
+      else this.#byAddress.delete(key);
+    };
+  }
+}
