@@ -79,7 +79,7 @@ class Pipe {
     const all = this.#chunks.length === 1 ? this.#chunks[0] : concat(this.#chunks, this.#size);
     const wanted = this.#options.cut?.(all.length) ?? all.length;
     const count = Math.max(1, Math.min(all.length, wanted));
-    this.#chunks = count < all.length ? [all.slice(count)] : [];
+    this.#chunks = count < all.length ? [all.subarray(count)] : [];
     this.#size -= count;
     this.#changed();
     return all.slice(0, count);
