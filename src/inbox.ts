@@ -42,6 +42,11 @@ export class Inbox {
     return this.#queue.length >= maxMessages || this.#size >= maxSize;
   }
 
+  /** Whether messages wait for the user: there will be more to send before long. */
+  get hasMessages(): boolean {
+    return this.#queue.length > 0;
+  }
+
   /** Whether every message has been taken and dealt with, as far as the user has shown. */
   get isIdle(): boolean {
     return this.#queue.length === 0 && !this.#inWork;

@@ -33,6 +33,7 @@ export class Outbox {
   readonly #options: OutboxOptions;
   #isWriting = false;
   #isScheduled = false;
+  #isDeferred = false;
   #ended = false;
   /** Senders that wait for the backlog to fall below the high-water mark. */
   #waiting: { promise: Promise<void>; resolve(): void; reject(error: unknown): void } | null = null;
@@ -45,10 +46,20 @@ export class Outbox {
 
   /** Whether nothing is being written. */
   get isIdle(): boolean {
-    return !this.#isWriting && !this.#isScheduled;
+    return !this.#isWriting && !this.#isScheduled && !this.#isDeferred;
   }
 
-  /** Writes what the protocol has, at the end of this turn: what one turn sends leaves together. */
+  /** Writes what the protocol has once other work had its turn, if nothing makes it leave earlier. */
+  defer(): void {
+    if (this.#isWriting || this.#isScheduled || this.#isDeferred) return;
+    this.#isDeferred = true;
+    this.#options.timers.turn().then(() => {
+      this.#isDeferred = false;
+      this.flush();
+    });
+  }
+
+  /** Writes what the protocol has when the code that runs now is done: its messages leave together. */
   schedule(): void {
     if (this.#isWriting || this.#isScheduled) return;
     this.#isScheduled = true;
