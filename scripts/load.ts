@@ -21,8 +21,8 @@ const MIB = 1_048_576;
 const MAX_GROWTH = 32;
 
 /** How often each load runs before the memory is looked at, and between that and the second look. */
-const WARM_UPS = 2;
-const ROUNDS = 3;
+const WARM_UPS = 4;
+const ROUNDS = 4;
 
 /** Connections that are being opened at the same time. */
 const DIALS = 500;

@@ -18,6 +18,8 @@ export interface OutboxOptions {
   readonly highWaterMark: number;
   /** Milliseconds for the transport to take one write of at most 256 KiB. */
   readonly stallTimeout: number;
+  /** Whether more will be sent before long: then small writes wait for each other. */
+  readonly isMoreComing: () => boolean;
   /** Everything has been written. */
   readonly onDrained: () => void;
   /** The transport does not take any more. */
@@ -49,25 +51,34 @@ export class Outbox {
     return !this.#isWriting && !this.#isScheduled && !this.#isDeferred;
   }
 
-  /** Writes what the protocol has once other work had its turn, if nothing makes it leave earlier. */
-  defer(): void {
+  /**
+   * Writes what the protocol has when the code that runs now is done, so that its messages leave
+   * together; if more is coming, once other work had its turn, unless {@linkcode Outbox.flush} is
+   * called earlier.
+   */
+  schedule(): void {
+    if (this.#isWriting || this.#isScheduled) return;
+    if (this.#options.isMoreComing()) return this.#defer();
+    this.#isScheduled = true;
+    queueMicrotask(() => this.#flushNow());
+  }
+
+  /** Writes what the protocol has, now if nothing more is coming. */
+  flush(): void {
+    if (this.#options.isMoreComing()) this.#defer();
+    else this.#flushNow();
+  }
+
+  #defer(): void {
     if (this.#isWriting || this.#isScheduled || this.#isDeferred) return;
     this.#isDeferred = true;
     this.#options.timers.turn().then(() => {
       this.#isDeferred = false;
-      this.flush();
+      this.#flushNow();
     });
   }
 
-  /** Writes what the protocol has when the code that runs now is done: its messages leave together. */
-  schedule(): void {
-    if (this.#isWriting || this.#isScheduled) return;
-    this.#isScheduled = true;
-    queueMicrotask(() => this.flush());
-  }
-
-  /** Writes what the protocol has. */
-  flush(): void {
+  #flushNow(): void {
     this.#isScheduled = false;
     if (!this.#isWriting && !this.#ended) void this.#write();
   }
@@ -98,13 +109,21 @@ export class Outbox {
         if (this.#ended) return;
         protocol.outputWritten();
         this.#release();
+        if (this.#shouldGather()) break;
       }
     } catch (error) {
       if (!this.#ended) onError(error);
       return;
     }
     this.#isWriting = false;
-    onDrained();
+    if (protocol.hasOutput) this.#defer();
+    else onDrained();
+  }
+
+  /** Where a write costs no wait, each answer would otherwise leave in one of its own. */
+  #shouldGather(): boolean {
+    const { protocol, highWaterMark, isMoreComing } = this.#options;
+    return isMoreComing() && protocol.bufferedAmount < highWaterMark;
   }
 
   #release(): void {

@@ -167,7 +167,7 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
     const problem = this.#problemWithSending();
     if (problem !== null) return rejected(problem);
     this.#core.sendMessage(payload);
-    this.#write();
+    this.#outbox.schedule();
     return this.#outbox.ready();
   }
 
@@ -260,6 +260,7 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
       timers: this.#timers,
       highWaterMark: limits.sendHighWaterMark,
       stallTimeout: writeStallTimeout,
+      isMoreComing: () => this.#inbox.hasMessages,
       onDrained: () => this.#closing.advance(),
       onError: (error) => {
         this.#outbox.end(this.#closedError("send"));
@@ -380,21 +381,11 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
     }
     this.#isPumping = false;
     this.#closing.reach();
-    this.#write(true);
+    this.#outbox.flush();
     if (this.#openGate !== null && !this.#isHolding) {
       this.#openGate();
       this.#openGate = null;
     }
-  }
-
-  /**
-   * Sees to it that what has been queued leaves: soon if the user waits for the next message, later
-   * if there are some to answer yet, so that the answers to one read leave in one write.
-   */
-  #write(now: boolean = false): void {
-    if (this.#inbox.hasMessages) this.#outbox.defer();
-    else if (now) this.#outbox.flush();
-    else this.#outbox.schedule();
   }
 
   #dispatch(event: Event): void {

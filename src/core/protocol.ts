@@ -189,6 +189,11 @@ export class Protocol {
     }
   }
 
+  /** Whether {@linkcode Protocol.takeOutput} has something to write. */
+  get hasOutput(): boolean {
+    return this.#sender.hasOutput;
+  }
+
   /**
    * The next bytes to write, at most 256 KiB, or `null`. They stay unchanged until
    * {@linkcode Protocol.outputWritten}, which the owner calls before it takes more.

@@ -113,6 +113,11 @@ export class Sender {
     this.#append(Opcode.Close, payload, 0);
   }
 
+  /** Whether there is something to write. */
+  get hasOutput(): boolean {
+    return !this.#queue.isEmpty || this.#pongs.length > 0 || this.#ping !== null;
+  }
+
   /** The next bytes to write, or `null`; unchanged until {@linkcode Sender.written}. */
   take(): Uint8Array | null {
     if (this.#queue.isAtBoundary) this.#flushControl();

@@ -1,5 +1,6 @@
 import { describe, test } from "node:test";
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { Protocol } from "../../src/core/protocol.ts";
 import { prepareMessage } from "../../src/core/sender.ts";
 import { countAllocations } from "../allocations.ts";
 import { seededBytes } from "../cuts.ts";
@@ -156,4 +157,28 @@ describe("prepareMessage()", () => {
     );
     assertStrictEquals(sender.take(), null);
   });
+});
+
+test("hasOutput knows of messages, pongs and pings until they have been written", () => {
+  const protocol = new Protocol({
+    role: "server",
+    limits: { maxMessageSize: 100, maxFragments: 10, maxPendingPongs: 10 },
+  });
+  const causes = [
+    () => protocol.sendMessage("hi"),
+    () => protocol.sendPing(),
+    () => {
+      protocol.receive(Uint8Array.of(0x89, 0x80, 0, 0, 0, 0));
+      protocol.next();
+    },
+  ];
+  for (const cause of causes) {
+    assertEquals(protocol.hasOutput, false);
+    cause();
+    assertEquals(protocol.hasOutput, true);
+    protocol.takeOutput();
+    assertEquals(protocol.hasOutput, true);
+    protocol.outputWritten();
+  }
+  assertEquals(protocol.hasOutput, false);
 });
