@@ -31,6 +31,7 @@ export class Inbox {
   /** A message has been handed out, and the user has not shown that it is dealt with. */
   #inWork = false;
   #ended = false;
+  #isStopped = false;
 
   constructor(options: InboxOptions) {
     this.#options = options;
@@ -54,6 +55,7 @@ export class Inbox {
 
   /** Hands a message to whoever waits for it, or keeps it. */
   push(message: Message): void {
+    if (this.#isStopped) return;
     if (this.#options.handler !== undefined && this.isIdle) {
       this.#handle(message);
       return;
@@ -98,8 +100,9 @@ export class Inbox {
     for (const reader of this.#readers.splice(0)) reader(null);
   }
 
-  /** Forgets the messages that nobody has taken. */
-  clear(): void {
+  /** Hands out nothing more: neither what is in the queue nor what is yet to come. */
+  stop(): void {
+    this.#isStopped = true;
     this.#queue.length = 0;
     this.#size = 0;
   }

@@ -408,7 +408,7 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
     if (error instanceof ClosedError && !this.#canSend) return; // it only noticed our end
     this.#onError(error);
     this.#closing.because(error);
-    this.#inbox.clear();
+    this.#inbox.stop();
     void this.close(CloseCode.InternalError);
   }
 

@@ -443,6 +443,24 @@ describe("X-9 what users throw", () => {
     assertEquals(errors, [boom]);
   });
 
+  test("ends the handler's work: it gets no message after the one it failed on", async () => {
+    const handled: unknown[] = [];
+    const { client, server } = sessionPair({
+      handlers: {
+        message(_, message) {
+          handled.push(message);
+          throw new Error("boom");
+        },
+      },
+    });
+    for (const message of ["1", "2", "3"]) client.send(message);
+    await settle();
+    client.send("4");
+    assertEquals((await client.closed).code, 1011);
+    assertEquals((await server.closed).wasClean, true);
+    assertEquals(handled, ["1"]);
+  });
+
   test("in the close handler only goes to onError", async () => {
     const errors: unknown[] = [];
     const { client, server } = sessionPair({
