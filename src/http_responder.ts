@@ -7,6 +7,7 @@
 
 import type { Timers } from "./clock.ts";
 import { BodyReader } from "./core/body.ts";
+import { concat } from "./core/bytes.ts";
 import { HandshakeError } from "./core/errors.ts";
 import { encodeResponse, requestBodyFraming } from "./core/http.ts";
 import type { LookaheadConn } from "./lookahead.ts";
@@ -153,9 +154,9 @@ async function writeBody(
     timers.turn().then(() => false),
   ]);
   if (isAll) {
-    return await write(join(head("content-length", `${first.value.length}`), first.value));
+    return await write(concat([head("content-length", `${first.value.length}`), first.value]));
   }
-  await write(join(head("transfer-encoding", "chunked"), encodeChunk(first.value)));
+  await write(concat([head("transfer-encoding", "chunked"), encodeChunk(first.value)]));
   for (let chunk = await next; !chunk.done; chunk = await next) {
     next = reader.read();
     next.catch(() => {});
@@ -166,18 +167,11 @@ async function writeBody(
 
 function encodeChunk(bytes: Uint8Array): Uint8Array {
   if (bytes.length === 0) return bytes; // an empty chunk would end the body
-  return join(join(encodeText(`${bytes.length.toString(16)}\r\n`), bytes), encodeText("\r\n"));
+  return concat([encodeText(`${bytes.length.toString(16)}\r\n`), bytes, encodeText("\r\n")]);
 }
 
 function encodeText(text: string): Uint8Array {
   return new TextEncoder().encode(text);
-}
-
-function join(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(a.length + b.length);
-  bytes.set(a);
-  bytes.set(b, a.length);
-  return bytes;
 }
 
 /**

@@ -9,19 +9,24 @@
 export interface Allocations {
   /** Bytes of all arrays made by `new Uint8Array`, whether in use at the same time or not. */
   allocated: number;
+  /** How many arrays that were. */
+  arrays: number;
   /** Bytes copied by `set()`. */
   copied: number;
 }
 
 /** Runs `code`, which must not be asynchronous, and counts. */
 export function countAllocations(code: () => void): Allocations {
-  const count: Allocations = { allocated: 0, copied: 0 };
+  const count: Allocations = { allocated: 0, arrays: 0, copied: 0 };
   const original = globalThis.Uint8Array;
   const { set } = original.prototype;
   globalThis.Uint8Array = new Proxy(original, {
     construct(target, args, newTarget) {
       const array = Reflect.construct(target, args, newTarget);
-      if (!(args[0] instanceof ArrayBuffer)) count.allocated += array.length;
+      if (!(args[0] instanceof ArrayBuffer)) {
+        count.allocated += array.length;
+        count.arrays++;
+      }
       return array;
     },
   });

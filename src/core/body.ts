@@ -30,7 +30,8 @@ export class BodyReader {
   readonly #maxSize: number;
   readonly #overlong: Overlong;
   readonly #isChunked: boolean;
-  readonly #parts: Uint8Array<ArrayBuffer>[] = [];
+  /** One buffer that grows: a body in single bytes must not cost an object each. */
+  #buffer: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   #size = 0;
   /** Bytes of the body, or of the current chunk with its CRLF, still to come. */
   #missing: number;
@@ -62,13 +63,7 @@ export class BodyReader {
 
   /** The body so far. */
   get bytes(): Uint8Array<ArrayBuffer> {
-    const bytes = new Uint8Array(this.#size);
-    let at = 0;
-    for (const part of this.#parts) {
-      bytes.set(part, at);
-      at += part.length;
-    }
-    return bytes;
+    return this.#buffer.slice(0, this.#size);
   }
 
   /**
@@ -98,9 +93,17 @@ export class BodyReader {
       if (this.#overlong === "refuse") throw tooLarge(this.#maxSize);
       this.#phase = "complete";
     }
-    const part = new Uint8Array(bytes.subarray(0, room));
-    this.#parts.push(part);
-    this.#size += part.length;
+    const part = bytes.subarray(0, room);
+    const size = this.#size + part.length;
+    if (size > this.#buffer.length) this.#grow(size);
+    this.#buffer.set(part, this.#size);
+    this.#size = size;
+  }
+
+  #grow(needed: number): void {
+    const buffer = new Uint8Array(Math.max(needed, this.#buffer.length * 2));
+    buffer.set(this.#buffer.subarray(0, this.#size));
+    this.#buffer = buffer;
   }
 
   #readLine(bytes: Uint8Array, start: number): number {

@@ -6,6 +6,7 @@
  */
 
 import { ByteQueue } from "./byte_queue.ts";
+import { concat } from "./bytes.ts";
 import { encodeClose } from "./close.ts";
 import { headerSize, MAX_CONTROL_PAYLOAD, Opcode, writeHeader } from "./frame.ts";
 import { applyMask } from "./mask.ts";
@@ -188,14 +189,4 @@ function writeFrame(
   const start = writeHeader(target, at, { fin: true, rsv: 0, opcode, mask, length });
   target.set(payload, start);
   if (mask !== null) applyMask(target.subarray(start, start + length), mask);
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }

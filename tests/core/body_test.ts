@@ -1,7 +1,8 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { describe, test } from "node:test";
 import { type BodyFraming, BodyReader } from "../../src/core/body.ts";
 import { HandshakeError } from "../../src/core/errors.ts";
+import { countAllocations } from "../allocations.ts";
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -137,6 +138,18 @@ describe("BodyReader", () => {
       reader.receive(bytes("more"));
       assertEquals(text(reader.bytes), "hell");
     }
+  });
+
+  test("M-5 a body in single bytes costs no object each, and linear time", () => {
+    const total = 100_000;
+    const input = new Uint8Array(total);
+    const reader = new BodyReader({ kind: "length", length: total }, total);
+    const { arrays, copied } = countAllocations(() => {
+      for (let at = 0; at < total; at++) reader.receive(input.subarray(at, at + 1));
+    });
+    assertEquals(reader.isComplete, true);
+    assert(arrays < 40, `${arrays} arrays`);
+    assert(copied < 4 * total, `${copied} bytes copied`);
   });
 
   test("takes a copy of what it receives", () => {
