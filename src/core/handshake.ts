@@ -10,14 +10,17 @@ import {
   checkField,
   checkUserHeaders,
   type ExtensionOffer,
+  findUnasked,
   HeaderList,
   type HeadersInput,
   isToken,
   listElements,
   listHas,
-  parseExtensions,
+  readExtensions,
 } from "./headers.ts";
+import { checkHost, type Fail, isHost } from "./host.ts";
 import { encodeResponse, requestBodyFraming, type RequestHead, type ResponseHead } from "./http.ts";
+import { show } from "./show.ts";
 
 /** What a request to open a WebSocket says, once it has been checked. */
 export interface CheckedRequest {
@@ -37,6 +40,12 @@ export interface CheckedRequest {
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 const VERSION = "13";
+
+/** Base64 of 16 bytes; bits that it leaves over may be anything, since only the text is hashed. */
+const KEY = /^[A-Za-z0-9+/]{22}==$/;
+
+/** The most subprotocols that are considered; whoever offers more does not mean it. */
+const MAX_OFFERS = 100;
 
 /** The `Sec-WebSocket-Accept` that belongs to a `Sec-WebSocket-Key` (RFC 6455 section 4.2.2). */
 export async function acceptKey(key: string): Promise<string> {
@@ -70,19 +79,19 @@ export function checkRequest(head: RequestHead): CheckedRequest {
   }
   if (!isUpgradeRequest(head)) throw upgradeRequired("Upgrade does not list websocket");
   if (!listHas(headers, "connection", "upgrade")) {
-    throw refuse(400, "Connection does not list Upgrade");
+    throw malformed("Connection does not list Upgrade");
   }
   const framing = requestBodyFraming(head);
   if (framing.kind === "chunked" || (framing.kind === "length" && framing.length > 0)) {
-    throw refuse(400, "the request has a body");
+    throw malformed("the request has a body");
   }
   checkVersion(headers);
   return {
     key: checkKey(headers),
-    host: headers.get("host") ?? "",
+    host: checkHost(headers, malformed),
     origin: checkOrigin(headers),
     protocols: checkOffers(headers),
-    extensions: parseExtensions(headers.get("sec-websocket-extensions") ?? ""),
+    extensions: readExtensions(headers.get("sec-websocket-extensions"), malformed),
   };
 }
 
@@ -96,12 +105,10 @@ function checkVersion(headers: HeaderList): void {
   throw upgradeRequired(`Sec-WebSocket-Version is ${found}, not "${VERSION}"`);
 }
 
-/** Base64 of 16 bytes; bits that it leaves over may be anything, since only the text is hashed. */
 function checkKey(headers: HeaderList): string {
   const keys = headers.getAll("sec-websocket-key");
-  if (keys.length === 1 && /^[A-Za-z0-9+/]{22}==$/.test(keys[0])) return keys[0];
-  throw refuse(
-    400,
+  if (keys.length === 1 && KEY.test(keys[0])) return keys[0];
+  throw malformed(
     keys.length === 1
       ? "Sec-WebSocket-Key is not 16 bytes in base64"
       : `it has ${keys.length} Sec-WebSocket-Key fields, not one`,
@@ -110,7 +117,7 @@ function checkKey(headers: HeaderList): string {
 
 function checkOrigin(headers: HeaderList): string | null {
   const origins = headers.getAll("origin");
-  if (origins.length > 1) throw refuse(400, "it has more than one Origin field");
+  if (origins.length > 1) throw malformed("it has more than one Origin field");
   return origins[0] ?? null;
 }
 
@@ -120,10 +127,15 @@ function checkOffers(headers: HeaderList): string[] {
   const protocols = listElements(value);
   // The values are not shown: some clients carry tokens in them.
   if (protocols.length === 0 || !protocols.every(isToken)) {
-    throw refuse(400, "Sec-WebSocket-Protocol is not a list of tokens");
+    throw malformed("Sec-WebSocket-Protocol is not a list of tokens");
   }
   if (new Set(protocols).size < protocols.length) {
-    throw refuse(400, "Sec-WebSocket-Protocol lists the same subprotocol twice");
+    throw malformed("Sec-WebSocket-Protocol lists the same subprotocol twice");
+  }
+  if (protocols.length > MAX_OFFERS) {
+    throw malformed(
+      `Sec-WebSocket-Protocol lists ${protocols.length} subprotocols, more than ${MAX_OFFERS}`,
+    );
   }
   return protocols;
 }
@@ -140,8 +152,8 @@ export interface ResponseOptions {
 
 /**
  * The bytes of the 101 response to a request that has been checked (RFC 6455 section 4.2.2). Rejects
- * with a `TypeError` for a subprotocol that was not offered, and for header fields that can't be
- * written or are the handshake's own.
+ * with a `TypeError` for a subprotocol or an extension that was not offered, and for header fields
+ * that can't be written or are the handshake's own.
  */
 export async function createResponse(
   request: CheckedRequest,
@@ -154,9 +166,14 @@ export async function createResponse(
   ];
   if (protocol !== undefined) {
     if (!request.protocols.includes(protocol)) {
-      throw new TypeError(`Cannot choose subprotocol ${show(protocol)}: it was not offered`);
+      // It is not shown: clients offer tokens, and it may be a part of one.
+      throw new TypeError("Cannot choose a subprotocol that was not offered");
     }
     fields.push(["Sec-WebSocket-Protocol", protocol]);
+  }
+  const unasked = findUnasked(readExtensions(extensions, misuse), request.extensions);
+  if (unasked !== undefined) {
+    throw new TypeError(`Cannot use extension ${show(unasked)}: it was not offered`);
   }
   if (extensions !== "") fields.push(["Sec-WebSocket-Extensions", extensions]);
   return encodeResponse({ status: 101, headers: [...fields, ...checkUserHeaders(headers)] });
@@ -182,14 +199,18 @@ export interface RequestOptions {
 
 /**
  * A request to open a WebSocket (RFC 6455 section 4.1). Throws a `TypeError` for subprotocols that
- * are not tokens or not unique, and for whatever can't stand in a request.
+ * are not tokens or not unique, for an Origin given twice, and for whatever can't stand in a request.
  */
 export function createRequest(options: RequestOptions): RequestHead {
   const { host, target, key, protocols = [], extensions = "", origin } = options;
-  if (!/^\/[\x21-\x7e]*$/.test(target)) {
-    throw new TypeError(`Cannot request ${show(target)}: not a path of printable ASCII characters`);
+  if (!isHost(host)) throw new TypeError(`Host ${show(host)} is not a host with an optional port`);
+  // The query may hold secrets: it does not go into the message.
+  if (!/^\/[\x21\x22\x24-\x7e]*$/.test(target)) {
+    throw new TypeError("The target is not a path of printable ASCII characters without fragment");
   }
+  if (!KEY.test(key)) throw new TypeError("The key is not 16 bytes in base64");
   checkProtocols(protocols);
+  readExtensions(extensions, misuse);
   const headers = new HeaderList();
   const add = (name: string, value: string): void => {
     checkField(name, value);
@@ -204,14 +225,16 @@ export function createRequest(options: RequestOptions): RequestHead {
   if (extensions !== "") add("Sec-WebSocket-Extensions", extensions);
   if (origin !== undefined) add("Origin", origin);
   for (const [name, value] of checkUserHeaders(options.headers)) headers.append(name, value);
+  if (headers.getAll("origin").length > 1) throw new TypeError("Origin is given more than once");
   return { method: "GET", target, headers };
 }
 
 /** Throws a `TypeError` unless these can be subprotocols to offer: unique tokens. */
 export function checkProtocols(protocols: readonly string[]): void {
   if (!Array.isArray(protocols)) throw new TypeError("Option protocols is not a list");
-  const wrong = protocols.find((protocol) => typeof protocol !== "string" || !isToken(protocol));
-  if (wrong !== undefined) throw new TypeError(`Subprotocol ${show(wrong)} is not a token`);
+  const wrong = protocols.findIndex((item) => typeof item !== "string" || !isToken(item));
+  // It is not shown: some servers take credentials there.
+  if (wrong >= 0) throw new TypeError(`Subprotocol ${wrong + 1} of the list is not a token`);
   if (new Set(protocols).size < protocols.length) {
     throw new TypeError("The same subprotocol is listed twice");
   }
@@ -242,18 +265,15 @@ export async function checkResponse(
     throw fail("Sec-WebSocket-Accept does not belong to our key");
   }
   const protocol = checkChoice(headers, request.protocols ?? [], fail);
-  const extensions = parseExtensions(headers.get("sec-websocket-extensions") ?? "");
-  const offered = parseExtensions(request.extensions ?? "").map(({ name }) => name);
-  for (const { name } of extensions) {
-    if (!offered.includes(name)) throw fail(`the server uses extension ${show(name)} unasked`);
-  }
+  const extensions = readExtensions(headers.get("sec-websocket-extensions"), fail);
+  const offered = readExtensions(request.extensions ?? null, misuse);
+  const unasked = findUnasked(extensions, offered);
+  if (unasked !== undefined) throw fail(`the server uses extension ${show(unasked)} unasked`);
   if (new Set(extensions.map(({ name }) => name)).size < extensions.length) {
     throw fail("the server uses an extension twice");
   }
   return { protocol, extensions };
 }
-
-type Fail = (why: string) => HandshakeError;
 
 function checkSwitch(headers: HeaderList, fail: Fail): void {
   if (headers.get("upgrade")?.toLowerCase() !== "websocket") throw fail("Upgrade is not websocket");
@@ -264,7 +284,7 @@ function checkSwitch(headers: HeaderList, fail: Fail): void {
   }
   for (const [name, value] of headers) {
     if (name.startsWith("sec-websocket-") && /[^\t\x20-\x7e]/.test(value)) {
-      throw fail(`${name} has characters other than ASCII`);
+      throw fail(`header ${show(name)} has characters other than ASCII`);
     }
   }
 }
@@ -291,6 +311,10 @@ function upgradeRequired(why: string): HandshakeError {
   return refuse(426, why, [["upgrade", "websocket"], ["sec-websocket-version", VERSION]]);
 }
 
-function show(text: unknown): string {
-  return typeof text === "string" ? JSON.stringify(text.slice(0, 80)) : `of type ${typeof text}`;
+function malformed(why: string): HandshakeError {
+  return refuse(400, why);
+}
+
+function misuse(why: string): TypeError {
+  return new TypeError(why);
 }

@@ -6,6 +6,7 @@
  */
 
 import { HandshakeError } from "./errors.ts";
+import { show } from "./show.ts";
 
 /** Header fields as users give them. */
 export type HeadersInput =
@@ -182,6 +183,26 @@ export function formatExtensions(extensions: readonly ExtensionOffer[]): string 
   ).join(", ");
 }
 
+/** Reads a list of extensions; `fail` makes the error for one that breaks the syntax. */
+export function readExtensions(
+  value: string | null,
+  fail: (why: string) => Error,
+): ExtensionOffer[] {
+  try {
+    return parseExtensions(value ?? "");
+  } catch (error) {
+    throw fail((error as HandshakeError).message);
+  }
+}
+
+/** The first of the names `used` that is not among the `offered` ones. */
+export function findUnasked(
+  used: readonly ExtensionOffer[],
+  offered: readonly ExtensionOffer[],
+): string | undefined {
+  return used.find((use) => !offered.some(({ name }) => name === use.name))?.name;
+}
+
 /** Fields that belong to the handshake itself, or to the framing of its messages. */
 const RESERVED = /^(?:host|connection|upgrade|content-length|transfer-encoding|sec-websocket-.*)$/i;
 
@@ -197,9 +218,7 @@ export function checkUserHeaders(input: HeadersInput | undefined): [name: string
   return Array.from(entries, ([name, value]) => {
     checkField(name, value);
     if (RESERVED.test(name)) {
-      throw new TypeError(
-        `Cannot add header ${JSON.stringify(name)}: the handshake sets it itself`,
-      );
+      throw new TypeError(`Cannot add header ${show(name)}: the handshake sets it itself`);
     }
     return [name, value];
   });
@@ -208,7 +227,7 @@ export function checkUserHeaders(input: HeadersInput | undefined): [name: string
 /** Throws a `TypeError` unless a field may be written (RFC 9110 sections 5.1 and 5.5). */
 export function checkField(name: string, value: string): void {
   if (typeof name !== "string" || !isToken(name)) {
-    throw new TypeError(`Header name ${JSON.stringify(name)} is not a token`);
+    throw new TypeError(`Header name ${show(name)} is not a token`);
   }
   // The value may be a secret: it does not go into the message.
   if (typeof value !== "string" || !isFieldValue(value)) {

@@ -7,7 +7,10 @@
 
 import type { BodyFraming } from "./body.ts";
 import { HandshakeError } from "./errors.ts";
-import { checkField, HeaderList, isToken, listElements, trimSpace } from "./headers.ts";
+import { checkField, HeaderList, isToken, trimSpace } from "./headers.ts";
+import { checkHost, checkTarget } from "./host.ts";
+import { show } from "./show.ts";
+import { STATUS_TEXT } from "./status_text.ts";
 
 /** What bounds a head. */
 export interface HeadLimits {
@@ -42,6 +45,17 @@ export interface ResponseHead {
 const CR = 0x0d;
 const LF = 0x0a;
 const TAB = 0x09;
+const SPACE = 0x20;
+const COLON = 0x3a;
+
+/** What differs between the heads of requests and of responses. */
+interface HeadKind<Head> {
+  /** Reads the first line; returns what makes the head of it and the fields. */
+  readonly parse: (line: string) => (headers: HeaderList) => Head;
+  /** What ends the token that the first line begins with; `null` if it begins otherwise. */
+  readonly delimiter: number | null;
+  readonly fail: (why: string, status?: number) => HandshakeError;
+}
 
 /** Reads one head from bytes that are cut anywhere. */
 export class HeadReader<Head> {
@@ -49,33 +63,33 @@ export class HeadReader<Head> {
   rest: Uint8Array = new Uint8Array(0);
 
   readonly #limits: HeadLimits;
-  readonly #start: (line: string) => (headers: HeaderList) => Head;
+  readonly #kind: HeadKind<Head>;
   /** Makes the head from its fields; known once the first line has been read. */
   #finish: ((headers: HeaderList) => Head) | null = null;
   readonly #headers = new HeaderList();
   /** The bytes of the current line so far. */
   #line = new Uint8Array(128);
   #lineSize = 0;
+  /** What ends the token that the current line begins with; `null` once it is there. */
+  #delimiter: number | null;
   #size = 0;
   #sawCr = false;
   #skippedLine = false;
 
-  private constructor(
-    limits: HeadLimits,
-    start: (line: string) => (headers: HeaderList) => Head,
-  ) {
+  private constructor(limits: HeadLimits, kind: HeadKind<Head>) {
     this.#limits = limits;
-    this.#start = start;
+    this.#kind = kind;
+    this.#delimiter = kind.delimiter;
   }
 
   /** A reader that throws a {@linkcode HandshakeError} with status 400, 414, 431 or 505. */
   static forRequests(limits: HeadLimits): HeadReader<RequestHead> {
-    return new HeadReader(limits, parseRequestLine);
+    return new HeadReader(limits, REQUEST);
   }
 
-  /** A reader that throws a {@linkcode HandshakeError}. */
+  /** A reader that throws a {@linkcode HandshakeError} without a status: there is no response. */
   static forResponses(limits: HeadLimits): HeadReader<ResponseHead> {
-    return new HeadReader(limits, parseStatusLine);
+    return new HeadReader(limits, RESPONSE);
   }
 
   /** Adds bytes; returns the head once it is complete, and `null` before. */
@@ -90,17 +104,16 @@ export class HeadReader<Head> {
   }
 
   #take(byte: number): Head | null {
-    if (++this.#size > this.#limits.maxHeaderSize) {
-      throw tooLarge(
-        `The head is longer than ${this.#limits.maxHeaderSize} bytes (limits.maxHeaderSize)`,
-      );
+    const { maxHeaderSize } = this.#limits;
+    if (++this.#size > maxHeaderSize) {
+      throw this.#tooMuch(`the head is longer than ${maxHeaderSize} bytes (limits.maxHeaderSize)`);
     }
     if (byte === LF) {
-      if (!this.#sawCr) throw malformed("a line ends with LF alone");
+      if (!this.#sawCr) throw this.#kind.fail("a line ends with LF alone");
       this.#sawCr = false;
       return this.#endLine();
     }
-    if (this.#sawCr) throw malformed("CR stands inside a line");
+    if (this.#sawCr) throw this.#kind.fail("CR stands inside a line");
     if (byte === CR) this.#sawCr = true;
     else this.#append(byte);
     return null;
@@ -108,15 +121,12 @@ export class HeadReader<Head> {
 
   #append(byte: number): void {
     if ((byte < 0x20 && byte !== TAB) || byte === 0x7f) {
-      throw malformed(`control character 0x${byte.toString(16).padStart(2, "0")}`);
+      throw this.#kind.fail(`control character 0x${byte.toString(16).padStart(2, "0")}`);
     }
     const { maxHeaderLine } = this.#limits;
     if (this.#lineSize === maxHeaderLine) {
-      const what = `longer than ${maxHeaderLine} bytes (limits.maxHeaderLine)`;
-      if (this.#finish === null) {
-        throw new HandshakeError(`The first line is ${what}`, { status: 414 });
-      }
-      throw tooLarge(`A header line is ${what}`);
+      const what = this.#finish === null ? "the first line" : "a header line";
+      throw this.#tooMuch(`${what} is longer than ${maxHeaderLine} bytes (limits.maxHeaderLine)`);
     }
     if (this.#lineSize === this.#line.length) {
       const longer = new Uint8Array(this.#line.length * 2);
@@ -124,6 +134,23 @@ export class HeadReader<Head> {
       this.#line = longer;
     }
     this.#line[this.#lineSize++] = byte;
+    if (this.#delimiter !== null) this.#checkStart(byte);
+  }
+
+  /**
+   * Fails at the first byte that belongs to no token: what speaks another protocol need not finish
+   * its line. Also catches folded lines and a space before the colon, which hide fields from some
+   * readers. The line may hold a secret: no more of it than this byte goes into the message.
+   */
+  #checkStart(byte: number): void {
+    if (byte === this.#delimiter && this.#lineSize > 1) {
+      this.#delimiter = null;
+      return;
+    }
+    const char = String.fromCharCode(byte);
+    if (isToken(char)) return;
+    const where = this.#finish === null ? "the method" : "a header name";
+    throw this.#kind.fail(`character ${show(char)} stands in ${where}`);
   }
 
   #endLine(): Head | null {
@@ -132,77 +159,69 @@ export class HeadReader<Head> {
     if (this.#finish === null) {
       // "a server ... SHOULD ignore at least one empty line (CRLF) received prior to the
       // request-line" (RFC 9112 section 2.2): we ignore one.
-      if (line === "" && !this.#skippedLine) this.#skippedLine = true;
-      else this.#finish = this.#start(line);
-      return null;
+      if (line === "" && !this.#skippedLine) {
+        this.#skippedLine = true;
+        return null;
+      }
+      this.#finish = this.#kind.parse(line);
+    } else if (line === "") {
+      return this.#finish(this.#headers);
+    } else {
+      this.#addField(line);
     }
-    if (line === "") return this.#finish(this.#headers);
-    this.#addField(line);
+    this.#delimiter = COLON;
     return null;
   }
 
   #addField(line: string): void {
     const { maxHeaders } = this.#limits;
     if (this.#headers.size >= maxHeaders) {
-      throw tooLarge(`The head has more than ${maxHeaders} fields (limits.maxHeaders)`);
+      throw this.#tooMuch(`the head has more than ${maxHeaders} fields (limits.maxHeaders)`);
     }
+    if (this.#delimiter !== null) throw this.#kind.fail("a header line has no colon");
     const colon = line.indexOf(":");
-    const name = line.slice(0, Math.max(colon, 0));
-    // Also catches folded lines and a space before the colon, which hide fields from some readers.
-    if (!isToken(name)) {
-      throw malformed(`a header line begins with ${show(line)}, not with a name and a colon`);
-    }
-    this.#headers.append(name, trimSpace(line.slice(colon + 1)));
+    this.#headers.append(line.slice(0, colon), trimSpace(line.slice(colon + 1)));
+  }
+
+  #tooMuch(why: string): HandshakeError {
+    return this.#kind.fail(why, this.#finish === null ? 414 : 431);
   }
 }
 
+const REQUEST: HeadKind<RequestHead> = {
+  parse: parseRequestLine,
+  delimiter: SPACE,
+  fail: requestError,
+};
+
+const RESPONSE: HeadKind<ResponseHead> = {
+  parse: parseStatusLine,
+  delimiter: null,
+  fail: responseError,
+};
+
 function parseRequestLine(line: string): (headers: HeaderList) => RequestHead {
-  const match = /^(\S+) (\S+) (HTTP\/\d\.\d)$/.exec(line);
-  if (match === null || !isToken(match[1]) || !/^[\x21-\x7e]+$/.test(match[2])) {
-    throw malformed(`the request line is ${show(line)}`);
+  const match = /^(\S+) ([\x21-\x7e]+) (HTTP\/\d\.\d)$/.exec(line);
+  if (match === null) {
+    // Queries and user names hold secrets.
+    const start = line.split(/\?|:\/\//, 1)[0];
+    throw requestError(
+      `its first line, which begins with ${show(start)}, is not a method, a target and HTTP/1.1`,
+    );
   }
   const [, method, target, version] = match;
   if (version !== "HTTP/1.1") {
-    throw new HandshakeError(`Cannot read the request: its version is ${version}, not HTTP/1.1`, {
-      status: 505,
-    });
+    throw requestError(`its version is ${version}, not HTTP/1.1`, 505);
   }
-  return (headers) => ({ method, target: checkTarget(target, checkHost(headers)), headers });
-}
-
-/** "A server MUST respond with a 400 ... to any HTTP/1.1 request message that lacks a Host header
- * field and to any request message that contains more than one Host header field line or a Host
- * header field with an invalid field value." (RFC 9112 section 3.2) */
-function checkHost(headers: HeaderList): string {
-  const hosts = headers.getAll("host");
-  if (hosts.length !== 1) throw malformed(`it has ${hosts.length} Host fields, not one`);
-  if (!isHost(hosts[0])) throw malformed(`Host is ${show(hosts[0])}`);
-  return hosts[0];
-}
-
-/** Whether `text` is a host with an optional port, as in a Host field. */
-export function isHost(text: string): boolean {
-  const match = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+,;=-]{1,255})(?::(\d{0,5}))?$/i.exec(text);
-  return match !== null && Number(match[1] ?? 0) <= 65_535 && URL.canParse(`http://${text}/`);
-}
-
-/** The target in origin-form (RFC 9112 section 3.2). */
-function checkTarget(target: string, host: string): string {
-  if (target.includes("#")) throw malformed("the target has a fragment");
-  if (target.startsWith("/")) return target;
-  const absolute = /^(?:https?|wss?):\/\/([^/?]+)(.*)$/i.exec(target);
-  // Never routed to where the target says, if that is not where Host says.
-  if (absolute === null || absolute[1].toLowerCase() !== host.toLowerCase()) {
-    throw malformed(`the target ${show(target)} is not a path on this host`);
-  }
-  return absolute[2].startsWith("/") ? absolute[2] : `/${absolute[2]}`;
+  return (headers) => {
+    const host = checkHost(headers, requestError);
+    return { method, target: checkTarget(target, host, requestError), headers };
+  };
 }
 
 function parseStatusLine(line: string): (headers: HeaderList) => ResponseHead {
   const match = /^HTTP\/1\.1 ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/.exec(line);
-  if (match === null) {
-    throw new HandshakeError(`Cannot read the response: its first line is ${show(line)}`);
-  }
+  if (match === null) throw responseError(`its first line is ${show(line)}`);
   const [, status, reason = ""] = match;
   return (headers) => ({ status: Number(status), reason, headers });
 }
@@ -215,22 +234,25 @@ export function requestBodyFraming({ headers }: RequestHead): BodyFraming {
   const lengths = headers.getAll("content-length");
   const codings = headers.getAll("transfer-encoding");
   if (codings.length > 0) {
-    const isChunked = codings.length === 1 && listElements(codings[0]).length === 1 &&
-      codings[0].toLowerCase() === "chunked";
+    const isChunked = codings.length === 1 && codings[0].toLowerCase() === "chunked";
     if (lengths.length > 0 || !isChunked) {
-      throw malformed("Transfer-Encoding is not chunked alone, or stands beside Content-Length");
+      throw requestError("Transfer-Encoding is not chunked alone, or stands beside Content-Length");
     }
     return { kind: "chunked" };
   }
   if (lengths.length === 0) return { kind: "none" };
   if (lengths.length > 1 || !/^\d{1,15}$/.test(lengths[0])) {
-    throw malformed(`Content-Length is ${show(lengths.join(", "))}`);
+    throw requestError(`Content-Length is ${show(lengths.join(", "))}`);
   }
   return { kind: "length", length: Number(lengths[0]) };
 }
 
-/** The bytes of a request's head. */
+/** The bytes of a request's head. Throws a `TypeError` for what can't stand in it. */
 export function encodeRequest({ method, target, headers }: RequestHead): Uint8Array<ArrayBuffer> {
+  if (!isToken(method)) throw new TypeError(`Method ${show(method)} is not a token`);
+  if (!/^[\x21-\x7e]+$/.test(target)) {
+    throw new TypeError("The target is not a string of printable ASCII characters without space");
+  }
   return encodeHead(`${method} ${target} HTTP/1.1`, headers);
 }
 
@@ -246,7 +268,10 @@ export interface ResponseInit {
 
 /** The bytes of a response's head. Throws a `TypeError` for what can't stand in it. */
 export function encodeResponse({ status, reason, headers }: ResponseInit): Uint8Array<ArrayBuffer> {
-  const phrase = reason || REASONS[status] || "";
+  if (!Number.isInteger(status) || status < 100 || status > 999) {
+    throw new TypeError(`Status ${status} is not a number of three digits`);
+  }
+  const phrase = reason || STATUS_TEXT[status] || "";
   checkField("reason", phrase);
   return encodeHead(`HTTP/1.1 ${status} ${phrase}`, headers);
 }
@@ -264,40 +289,6 @@ function encodeHead(
   return Uint8Array.from(text, (char) => char.charCodeAt(0));
 }
 
-/** The phrases of the statuses that this library itself sends (RFC 9110 section 15), and of common ones. */
-const REASONS: Readonly<Record<number, string>> = {
-  100: "Continue",
-  101: "Switching Protocols",
-  200: "OK",
-  201: "Created",
-  204: "No Content",
-  301: "Moved Permanently",
-  302: "Found",
-  303: "See Other",
-  304: "Not Modified",
-  307: "Temporary Redirect",
-  308: "Permanent Redirect",
-  400: "Bad Request",
-  401: "Unauthorized",
-  403: "Forbidden",
-  404: "Not Found",
-  405: "Method Not Allowed",
-  408: "Request Timeout",
-  409: "Conflict",
-  410: "Gone",
-  413: "Content Too Large",
-  414: "URI Too Long",
-  417: "Expectation Failed",
-  426: "Upgrade Required",
-  429: "Too Many Requests",
-  431: "Request Header Fields Too Large",
-  500: "Internal Server Error",
-  501: "Not Implemented",
-  502: "Bad Gateway",
-  503: "Service Unavailable",
-  505: "HTTP Version Not Supported",
-};
-
 function latin1(bytes: Uint8Array): string {
   let text = "";
   for (let at = 0; at < bytes.length; at += 4096) {
@@ -306,15 +297,10 @@ function latin1(bytes: Uint8Array): string {
   return text;
 }
 
-/** A value for an error message: bounded, and nothing in it can pass for something else. */
-function show(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+function requestError(why: string, status = 400): HandshakeError {
+  return new HandshakeError(`Cannot read the request: ${why}`, { status });
 }
 
-function malformed(why: string): HandshakeError {
-  return new HandshakeError(`Cannot read the request or response: ${why}`, { status: 400 });
-}
-
-function tooLarge(message: string): HandshakeError {
-  return new HandshakeError(message, { status: 431 });
+function responseError(why: string): HandshakeError {
+  return new HandshakeError(`Cannot read the response: ${why}`);
 }

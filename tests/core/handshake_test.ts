@@ -46,6 +46,10 @@ function request(
   return { method, target: "/", headers };
 }
 
+function manyProtocols(count: number): string {
+  return Array.from({ length: count }, (_, i) => `p${i}`).join(",");
+}
+
 /** The status of the refusal; 101 if there is none. */
 function judge(head: RequestHead): number {
   try {
@@ -82,7 +86,6 @@ describe("checkRequest()", () => {
       extensions: [{ name: "x", params: [["y", "1"]] }],
     });
     assertEquals(checkRequest(request()).origin, null);
-    assertEquals(checkRequest(request({ Host: null })).host, ""); // the reader has checked it
   });
 
   for (
@@ -102,6 +105,8 @@ describe("checkRequest()", () => {
       ["H-14 15 bytes", request({ "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAA" }), 400],
       ["H-14 17 bytes", request({ "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAAA=" }), 400],
       ["H-14 no base64", request({ "Sec-WebSocket-Key": "!!!!!!!!!!!!!!!!!!!!!!==" }), 400],
+      ["H-14 characters before the key", request({ "Sec-WebSocket-Key": `A${KEY}` }), 400],
+      ["H-14 characters behind the key", request({ "Sec-WebSocket-Key": `${KEY}=` }), 400],
       ["H-14 two keys", request({ "Sec-WebSocket-Key": [KEY, KEY] }), 400],
       ["H-14 a list of keys", request({ "Sec-WebSocket-Key": "a, b" }), 400],
       [
@@ -109,15 +114,23 @@ describe("checkRequest()", () => {
         request({ "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAB==" }),
         101,
       ],
+      ["H-20 no Host", request({ Host: null }), 400],
+      ["H-20 two Hosts", request({ Host: ["a", "a"] }), 400],
+      ["H-21 an invalid Host", request({ Host: "%00" }), 400],
+      ["H-21 an empty Host", request({ Host: "" }), 400],
+      ["H-21 a Host of 4 kB", request({ Host: "x".repeat(4096) }), 400],
       ["H-22 two origins", request({ Origin: ["http://a", "http://b"] }), 400],
       ["H-33 POST", request({}, "POST"), 405],
       ["H-33 get", request({}, "get"), 405],
+      ["H-33 PUT", request({}, "PUT"), 405],
       ["H-33 HEAD", request({}, "HEAD"), 405],
       ["H-35 Content-Length: 0", request({ "Content-Length": "0" }), 101],
       ["H-35 a body", request({ "Content-Length": "5" }), 400],
       ["H-35 a bad length", request({ "Content-Length": "+5" }), 400],
       ["H-36 chunks", request({ "Transfer-Encoding": "chunked" }), 400],
       ["H-36 both", request({ "Transfer-Encoding": "chunked", "Content-Length": "0" }), 400],
+      ["H-37 an expectation", request({ Expect: "100-continue" }), 101],
+      ["H-40 no Upgrade", request({ Upgrade: null }), 426],
       ["H-40 Connection: notupgrade", request({ Connection: "notupgrade" }), 400],
       ["H-40 Connection: close", request({ Connection: "close" }), 400],
       ["H-40 Connection: Upgrade-Insecure", request({ Connection: "Upgrade-Insecure" }), 400],
@@ -131,10 +144,15 @@ describe("checkRequest()", () => {
       ["H-42 xwebsocket", request({ Upgrade: "xwebsocket" }), 426],
       ["H-63 empty elements", request({ "Sec-WebSocket-Protocol": "a,,b" }), 101],
       ["H-63 no token", request({ "Sec-WebSocket-Protocol": "a b" }), 400],
+      ["H-63 no token among tokens", request({ "Sec-WebSocket-Protocol": "a, b c" }), 400],
       ["H-63 the same twice", request({ "Sec-WebSocket-Protocol": "a, a" }), 400],
       ["H-63 bytes above ASCII", request({ "Sec-WebSocket-Protocol": "ÿþ" }), 400],
       ["H-63 nothing", request({ "Sec-WebSocket-Protocol": "" }), 400],
       ["H-63 a quoted string", request({ "Sec-WebSocket-Protocol": '"a"' }), 400],
+      ["H-63 100 entries", request({ "Sec-WebSocket-Protocol": manyProtocols(100) }), 101],
+      ["H-63 101 entries", request({ "Sec-WebSocket-Protocol": manyProtocols(101) }), 400],
+      ["H-63 1000 entries", request({ "Sec-WebSocket-Protocol": manyProtocols(1000) }), 400],
+      ["H-71 nonsense", request({ Cookie: "=;;,", Authorization: "Basic %%%" }), 101],
       ["H-64 broken syntax", request({ "Sec-WebSocket-Extensions": "a; b=" }), 400],
       ["H-65 an unknown extension", request({ "Sec-WebSocket-Extensions": "foo" }), 101],
     ] as [string, RequestHead, number][]
@@ -161,6 +179,17 @@ describe("checkRequest()", () => {
     assertEquals(new Map(error.headers).get("sec-websocket-version"), "13");
     const post = assertThrows(() => checkRequest(request({}, "POST")), HandshakeError);
     assertEquals(post.headers, [["allow", "GET"]]);
+    assertThrows(
+      () => checkRequest(request({ "Sec-WebSocket-Extensions": "a;" })),
+      HandshakeError,
+      "Cannot accept the handshake: Sec-WebSocket-Extensions breaks the syntax at character 3",
+    );
+    const key = (keys: string | string[]) => () =>
+      checkRequest(request({ "Sec-WebSocket-Key": keys }));
+    assertThrows(key("AAAA"), HandshakeError, "Sec-WebSocket-Key is not 16 bytes in base64");
+    assertThrows(key([KEY, KEY]), HandshakeError, "it has 2 Sec-WebSocket-Key fields, not one");
+    const plain = assertThrows(() => checkRequest(request({ Upgrade: null })), HandshakeError);
+    assertEquals(plain.headers, [["upgrade", "websocket"], ["sec-websocket-version", "13"]]);
   });
 
   test("S-4 a refusal does not show tokens that are offered as subprotocols", () => {
@@ -177,7 +206,10 @@ test("isUpgradeRequest() tells WebSocket from plain HTTP", () => {
 });
 
 describe("createResponse()", () => {
-  const checked = checkRequest(request({ "Sec-WebSocket-Protocol": "a, b" }));
+  const checked = checkRequest(request({
+    "Sec-WebSocket-Protocol": "a, b",
+    "Sec-WebSocket-Extensions": "x; y",
+  }));
   const text = (bytes: Uint8Array): string => String.fromCharCode(...bytes);
 
   test("answers with what has been agreed", async () => {
@@ -202,6 +234,8 @@ describe("createResponse()", () => {
 
   test("A-3 rejects what was not offered and what can't be written", async () => {
     await assertRejects(() => createResponse(checked, { protocol: "c" }), TypeError, "not offered");
+    await assertRejects(() => createResponse(checked, { extensions: "z" }), TypeError, '"z"');
+    await assertRejects(() => createResponse(checked, { extensions: "x;" }), TypeError, "syntax");
     await assertRejects(() => createResponse(checked, { headers: { a: "b\r\nc" } }), TypeError);
     await assertRejects(() => createResponse(checked, { headers: { upgrade: "x" } }), TypeError);
   });
@@ -250,6 +284,44 @@ describe("createRequest()", () => {
       assertThrows(() => createRequest({ ...options, ...wrong }), TypeError);
     });
   }
+
+  for (
+    const [what, wrong, message] of [
+      ["an empty host", { host: "" }, "is not a host"],
+      ["a host with a space", { host: "a b" }, "is not a host"],
+      ["a host with a user", { host: "u@a" }, "is not a host"],
+      ["a target with a fragment", { target: "/a#b" }, "target is not"],
+      ["an empty target", { target: "" }, "target is not"],
+      ["a target with a path inside", { target: "http://b/a" }, "target is not"],
+      ["subprotocols as text", { protocols: "a" as unknown as string[] }, "is not a list"],
+      ["a key that is not 16 bytes", { key: "AAAA" }, "key is not"],
+      ["broken extensions", { extensions: "a;" }, "breaks the syntax"],
+      [
+        "two origins",
+        { origin: "http://a", headers: { ORIGIN: "http://b" } },
+        "more than once",
+      ],
+    ] as [string, Partial<RequestOptions>, string][]
+  ) {
+    test(`A-3 rejects ${what}`, () => {
+      assertThrows(() => createRequest({ ...options, ...wrong }), TypeError, message);
+    });
+  }
+
+  test("Origin may come from the headers instead", () => {
+    const head = createRequest({ ...options, headers: { Origin: "http://b" } });
+    assertEquals(head.headers.getAll("origin"), ["http://b"]);
+    assertEquals(head.headers.has("sec-websocket-protocol"), false);
+    assertEquals(head.headers.has("sec-websocket-extensions"), false);
+  });
+
+  test("S-4 S-8 no message shows a subprotocol or a query", () => {
+    for (const wrong of [{ protocols: ["app.v1", "s3cret/="] }, { target: "/?s3cret#" }]) {
+      const error = assertThrows(() => createRequest({ ...options, ...wrong }), TypeError);
+      assertEquals(error.message.includes("s3cret"), false, error.message);
+    }
+    assertThrows(() => checkProtocols(["a", ""]), TypeError, "Subprotocol 2 of the list");
+  });
 
   test("checkProtocols() takes none, and tokens", () => {
     checkProtocols([]);
@@ -317,7 +389,8 @@ describe("checkResponse()", () => {
   ) {
     test(`rejects ${id}`, async () => {
       const error = await assertRejects(() => checkResponse(head, asked), HandshakeError);
-      if (!id.includes("list")) assertEquals(error.status, head.status);
+      assertEquals([error.status, error.headers], [head.status, [...head.headers]]);
+      assertEquals(error.message.startsWith("Cannot connect: "), true, error.message);
     });
   }
 

@@ -4,6 +4,7 @@ import { HandshakeError } from "../../src/core/errors.ts";
 import {
   checkField,
   checkUserHeaders,
+  findUnasked,
   formatExtensions,
   HeaderList,
   type HeadersInput,
@@ -11,6 +12,7 @@ import {
   listElements,
   listHas,
   parseExtensions,
+  readExtensions,
   trimSpace,
 } from "../../src/core/headers.ts";
 
@@ -116,6 +118,19 @@ describe("parseExtensions()", () => {
   });
 });
 
+test("readExtensions() fails with the error that its caller makes", () => {
+  const misuse = (why: string): Error => new TypeError(why);
+  assertEquals(readExtensions(null, misuse), []);
+  assertEquals(readExtensions("a", misuse), [{ name: "a", params: [] }]);
+  assertThrows(() => readExtensions("a;", misuse), TypeError, "the syntax at character 3");
+});
+
+test("findUnasked() compares names as they are written", () => {
+  const [used, offered] = [parseExtensions("a; x, B, c"), parseExtensions("a; y, b")];
+  assertEquals(findUnasked(used, offered), "B");
+  assertEquals([findUnasked(used, used), findUnasked([], offered)], [undefined, undefined]);
+});
+
 describe("H-61 H-62 lists take linear time", () => {
   const SIZE = 65_536;
   const ignore = (action: () => unknown) => () => {
@@ -189,9 +204,13 @@ describe("A-3 fields that users add", () => {
       assert(!error.message.includes(value.trim()));
     });
   }
+  test("may have names that only resemble those of the handshake", () => {
+    const names = ["X-Host", "Hosts", "Upgrade-Insecure-Requests", "X-Sec-WebSocket-Key"];
+    for (const name of names) assertEquals(checkUserHeaders({ [name]: "x" }), [[name, "x"]]);
+  });
   test("must be strings", () => {
     assertThrows(() => checkField("a", 1 as unknown as string), TypeError);
-    assertThrows(() => checkField(1 as unknown as string, "a"), TypeError);
+    assertThrows(() => checkField(1 as unknown as string, "a"), TypeError, "name of type number");
   });
   for (const name of ["Host", "connection", "UPGRADE", "Content-Length", "Sec-WebSocket-Key"]) {
     test(`cannot be ${name}`, () => {
