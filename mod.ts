@@ -1,6 +1,6 @@
 /**
- * WebSockets for Deno, Bun and Node: server and client, RFC 6455, in plain TypeScript on web
- * standards; the same behaviour on all three.
+ * WebSockets for Deno, Bun and Node: server and client, RFC 6455 and RFC 7692, in plain TypeScript on
+ * web standards; the same behaviour on all three.
  *
  * ```ts
  * import { serve } from "@twoway/websocket";
@@ -25,13 +25,13 @@ export {
   type ShutdownOptions,
 } from "./src/server.ts";
 export { connect, type ConnectOptions } from "./src/client.ts";
-export type { SessionHandlers, WebSocketSession } from "./src/session.ts";
+export type { SendOptions, SessionHandlers, WebSocketSession } from "./src/session.ts";
 export type { Accept, Acceptance, AcceptContext } from "./src/upgrade.ts";
 export type { Fetch } from "./src/incoming.ts";
 export type { Sendable } from "./src/payload.ts";
 export type { RequestInfo } from "./src/request_info.ts";
 export type { OriginPolicy } from "./src/origin.ts";
-export type { KeepaliveOptions, Limits, SessionOptions } from "./src/options.ts";
+export type { CompressOptions, KeepaliveOptions, Limits, SessionOptions } from "./src/options.ts";
 export { ClosedError, TimeoutError } from "./src/errors.ts";
 export { HandshakeError, type HandshakeErrorInit, ProtocolError } from "./src/core/errors.ts";
 export { CloseCode } from "./src/core/close_code.ts";

@@ -15,7 +15,8 @@ const USAGE = `Usage: echo.ts [options]
   --max-message-size N   longest message, in bytes
   --max-fragments N      most frames in one message
   --max-connections N    most open sessions
-  --compress             permessage-deflate; not supported yet`;
+  --compress             compress messages (permessage-deflate)
+  --context-takeover     with --compress: refer to earlier messages, too`;
 
 const iterate: Handler = async (session) => {
   for await (const message of session) await session.send(message);
@@ -34,16 +35,17 @@ function parse(args: string[]): { options: ServeOptions; useHandlers: boolean; h
       port: { type: "string", default: "8000" },
       handlers: { type: "boolean", default: false },
       compress: { type: "boolean", default: false },
+      "context-takeover": { type: "boolean", default: false },
       help: { type: "boolean", default: false },
       "max-message-size": { type: "string" },
       "max-fragments": { type: "string" },
       "max-connections": { type: "string" },
     },
   });
-  if (values.compress) throw new TypeError("--compress is not supported yet");
   const options: ServeOptions = {
     hostname: values.hostname,
     port: toNumber("--port", values.port, 0, 65_535),
+    compress: values.compress && { contextTakeover: values["context-takeover"] },
     limits: {
       maxMessageSize: toNumber("--max-message-size", values["max-message-size"], 1),
       maxFragments: toNumber("--max-fragments", values["max-fragments"], 1),

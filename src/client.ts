@@ -6,10 +6,11 @@
  */
 
 import { sharedTimers, type Timers } from "./clock.ts";
+import { type Compression, CompressionOffer } from "./compression.ts";
 import { type BodyFraming, BodyReader } from "./core/body.ts";
 import { HandshakeError } from "./core/errors.ts";
 import { checkResponse, createKey, createRequest, type RequestOptions } from "./core/handshake.ts";
-import type { HeadersInput } from "./core/headers.ts";
+import { formatExtensions, type HeadersInput } from "./core/headers.ts";
 import { encodeRequest, HeadReader, type RequestHead, type ResponseHead } from "./core/http.ts";
 import { createReporter, TimeoutError } from "./errors.ts";
 import { nextMaskKey } from "./mask_keys.ts";
@@ -93,7 +94,10 @@ export async function connect<Data = unknown>(
 ): Promise<WebSocketSession<Data>> {
   const resolved = resolveSessionOptions(options, OPTIONS);
   const target = parseUrl(url);
-  const request = prepareRequest(target, options);
+  const offer = resolved.compress === false
+    ? null
+    : new CompressionOffer(resolved.compress, sharedTimers);
+  const request = prepareRequest(target, options, offer?.extensions);
   const attempt = new Attempt(resolved.handshakeTimeout, options.signal, sharedTimers);
   try {
     const conn = options.conn ?? await dial({
@@ -107,8 +111,14 @@ export async function connect<Data = unknown>(
     const { response, rest } = await exchange(conn, request, resolved);
     const agreed = await checkAnswer(conn, request, response, rest);
     attempt.signal.throwIfAborted();
-    return open(prepend(conn, rest), request, agreed.protocol, target, resolved, options);
+    const agreement = {
+      protocol: agreed.protocol,
+      extensions: formatExtensions(agreed.extensions),
+      compression: offer?.accept(agreed.extensions) ?? null,
+    };
+    return open(prepend(conn, rest), request, agreement, target, resolved, options);
   } catch (error) {
+    offer?.close();
     attempt.fail();
     throw attempt.signal.aborted ? attempt.signal.reason : error;
   } finally {
@@ -163,10 +173,13 @@ interface Prepared extends RequestOptions {
   readonly head: RequestHead;
 }
 
-function prepareRequest<Data>(target: Target, options: ConnectOptions<Data>): Prepared {
-  const { protocols = [], headers, origin } = options;
+function prepareRequest<Data>(
+  { host, path }: Target,
+  { protocols = [], headers, origin }: ConnectOptions<Data>,
+  extensions: string | undefined,
+): Prepared {
   const key = createKey(crypto.getRandomValues(new Uint8Array(16)));
-  const request = { host: target.host, target: target.path, key, protocols, headers, origin };
+  const request = { host, target: path, key, protocols, extensions, headers, origin };
   return { ...request, head: createRequest(request) };
 }
 
@@ -293,7 +306,7 @@ async function readRefusal(
 function open<Data>(
   conn: Conn,
   { head }: Prepared,
-  protocol: string,
+  agreement: { protocol: string; extensions: string; compression: Compression | null },
   { isSecure }: Target,
   resolved: ResolvedSessionOptions,
   options: ConnectOptions<Data>,
@@ -305,8 +318,7 @@ function open<Data>(
     options: resolved,
     timers: sharedTimers,
     request: createRequestInfo(head, isSecure),
-    protocol,
-    extensions: "",
+    ...agreement,
     data: options.data as Data,
     handlers: options.handlers,
     onError: createReporter("WebSocket client", options.onError),

@@ -113,25 +113,39 @@ export class Incoming<Data> {
       remoteAddr: this.#conn.remoteAddr,
       isSecure,
       signal,
+      timers: this.#context.timers,
       admit: (remoteAddr) => this.#release = this.#context.admit(remoteAddr),
     });
-    signal.throwIfAborted();
     if (result instanceof Response) {
+      signal.throwIfAborted();
       this.#decide();
       return await this.#respond(result, head.method);
     }
-    this.#isAccepting = true;
+    const release = await this.#accept(result, signal);
+    if (release === null) return;
+    onUpgraded(result, prepend(this.#conn.unwrap(), rest), release);
+  }
+
+  /** Writes the 101; returns what gives the session's room back, or `null` if the client has left. */
+  async #accept(
+    { response, compression }: Upgraded<Data>,
+    signal: AbortSignal,
+  ): Promise<(() => void) | null> {
     try {
-      await this.#conn.write(result.response);
+      signal.throwIfAborted();
+      this.#isAccepting = true;
+      await this.#conn.write(response);
+      signal.throwIfAborted();
     } catch {
-      return this.#abandon();
+      compression?.close();
+      this.#abandon();
+      return null;
     }
-    signal.throwIfAborted();
     this.#decide();
     const release = this.#release!;
     this.#release = null;
     this.#done();
-    onUpgraded(result, prepend(this.#conn.unwrap(), rest), release);
+    return release;
   }
 
   /** While `accept` thinks: has the client left? Reads ahead once, so what it sends is bounded. */

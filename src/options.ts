@@ -48,8 +48,38 @@ export interface KeepaliveOptions {
   readonly timeout?: number;
 }
 
+/**
+ * How messages are compressed where the peer supports permessage-deflate (RFC 7692).
+ *
+ * Compression costs time, and memory with `contextTakeover`. Do not compress messages in which
+ * secrets stand beside text that an attacker chooses: their size then tells of the secret (CRIME,
+ * BREACH); `send(message, { compress: false })` leaves one out.
+ */
+export interface CompressOptions {
+  /** Messages of fewer bytes are sent as they are. @default {1024} */
+  readonly threshold?: number;
+  /** From 1, fast, to 9, small. @default {6} */
+  readonly level?: number;
+  /** The base-2 logarithm of the largest window, 8 to 15, for both directions. @default {15} */
+  readonly windowBits?: number;
+  /** From 1 to 9: memory for the compressor's own tables. @default {8} */
+  readonly memLevel?: number;
+  /**
+   * Whether messages may refer to earlier ones: they get smaller, and each session holds up to
+   * 304 KiB for its whole life. @default {false}
+   */
+  readonly contextTakeover?: boolean;
+  /**
+   * With `contextTakeover`: the bytes that all sessions of this process may hold for it. Once they
+   * are spent, new connections do without. @default {67_108_864}
+   */
+  readonly contextBudget?: number;
+}
+
 /** What servers and clients have in common. Durations are in milliseconds. */
 export interface SessionOptions {
+  /** Compresses messages; `true` for all defaults. @default {false} */
+  readonly compress?: boolean | CompressOptions;
   /** Sizes and counts. */
   readonly limits?: Limits;
   /** Automatic pings; `false` sends none. */
@@ -64,6 +94,7 @@ export interface SessionOptions {
 
 /** {@linkcode SessionOptions} with every default filled in. */
 export interface ResolvedSessionOptions {
+  readonly compress: Required<CompressOptions> | false;
   readonly limits: Required<Limits>;
   readonly keepalive: Required<KeepaliveOptions> | false;
   readonly handshakeTimeout: number;
@@ -94,7 +125,23 @@ const KEEPALIVE: Required<KeepaliveOptions> = { interval: 25_000, timeout: 20_00
 
 const TIMEOUTS = { handshakeTimeout: 10_000, closeTimeout: 10_000, writeStallTimeout: 30_000 };
 
-const SESSION_OPTIONS = ["limits", "keepalive", ...Object.keys(TIMEOUTS)];
+const COMPRESS: Required<CompressOptions> = {
+  threshold: 1024,
+  level: 6,
+  windowBits: 15,
+  memLevel: 8,
+  contextTakeover: false,
+  contextBudget: 67_108_864,
+};
+
+/** What zlib takes, both ends included. */
+const ZLIB_RANGES: Readonly<Record<string, readonly [number, number]>> = {
+  level: [1, 9],
+  windowBits: [8, 15],
+  memLevel: [1, 9],
+};
+
+const SESSION_OPTIONS = ["compress", "limits", "keepalive", ...Object.keys(TIMEOUTS)];
 
 /**
  * Fills in the defaults. Throws a `TypeError` for a value of the wrong type or a name that is not
@@ -106,9 +153,11 @@ export function resolveSessionOptions(
   others: readonly string[] = [],
 ): ResolvedSessionOptions {
   checkNames(options, [...SESSION_OPTIONS, ...others], "");
+  const { compress = false, limits = {}, keepalive = {} } = options;
   return {
-    limits: resolveLimits(options.limits ?? {}),
-    keepalive: resolveKeepalive(options.keepalive ?? {}),
+    compress: resolveCompress(compress),
+    limits: resolveLimits(limits),
+    keepalive: resolveKeepalive(keepalive),
     ...resolveNumbers(options, TIMEOUTS, "", checkDuration),
   };
 }
@@ -128,6 +177,33 @@ function resolveKeepalive(keepalive: KeepaliveOptions | false): Required<Keepali
   if (keepalive === false) return false;
   checkNames(keepalive, Object.keys(KEEPALIVE), "keepalive.");
   return resolveNumbers(keepalive, KEEPALIVE, "keepalive.", checkDuration);
+}
+
+function resolveCompress(compress: boolean | CompressOptions): Required<CompressOptions> | false {
+  if (compress === false) return false;
+  if (compress === true) return COMPRESS;
+  checkNames(compress, Object.keys(COMPRESS), "compress.");
+  const { contextTakeover = COMPRESS.contextTakeover, ...numbers } = compress;
+  if (typeof contextTakeover !== "boolean") {
+    throw new TypeError(
+      `Option compress.contextTakeover is of type ${typeof contextTakeover}, not a boolean`,
+    );
+  }
+  const { contextTakeover: _, ...defaults } = COMPRESS;
+  const resolved = resolveNumbers(numbers, defaults, "compress.", checkCompress);
+  return Object.freeze({ ...resolved, contextTakeover });
+}
+
+function checkCompress(value: number, name: string): void {
+  const range = ZLIB_RANGES[name.slice("compress.".length)];
+  if (range === undefined) {
+    if (value === 0 && name === "compress.threshold") return; // that bounds nothing
+    return checkCount(value, name);
+  }
+  checkNumber(value, name);
+  const [min, max] = range;
+  if (Number.isInteger(value) && value >= min && value <= max) return;
+  throw new RangeError(`Option ${name} is ${value}, not a whole number from ${min} to ${max}`);
 }
 
 function resolveNumbers<T extends { readonly [name: string]: number }>(

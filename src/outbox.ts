@@ -39,6 +39,8 @@ export class Outbox {
   #ended = false;
   /** Senders that wait for the backlog to fall below the high-water mark. */
   #waiting: { promise: Promise<void>; resolve(): void; reject(error: unknown): void } | null = null;
+  /** The message in the compressor that will call again when it is done. */
+  #awaited: Promise<void> | null = null;
   #writeStarted = 0;
   #stallTimer: Timer | null = null;
 
@@ -46,9 +48,10 @@ export class Outbox {
     this.#options = options;
   }
 
-  /** Whether nothing is being written. */
+  /** Whether nothing is being written, or compressed in order to be. */
   get isIdle(): boolean {
-    return !this.#isWriting && !this.#isScheduled && !this.#isDeferred;
+    return !this.#isWriting && !this.#isScheduled && !this.#isDeferred &&
+      this.#options.protocol.deflating === null;
   }
 
   /**
@@ -80,7 +83,18 @@ export class Outbox {
 
   #flushNow(): void {
     this.#isScheduled = false;
-    if (!this.#isWriting && !this.#ended) void this.#write();
+    if (this.#ended) return;
+    if (!this.#isWriting) void this.#write();
+    this.#awaitDeflater();
+  }
+
+  /** A long message is being compressed: what waits for it is written when that is done. */
+  #awaitDeflater(): void {
+    const { protocol, onError } = this.#options;
+    const work = protocol.deflating;
+    if (work === null || work === this.#awaited) return;
+    this.#awaited = work;
+    work.then(() => this.#flushNow(), (error) => this.#ended || onError(error));
   }
 
   /** Resolves once the backlog is below the high-water mark. */

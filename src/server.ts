@@ -8,6 +8,7 @@
 import { AddressSet } from "./address.ts";
 import { Admission, RETRY_AFTER } from "./admission.ts";
 import { sharedTimers } from "./clock.ts";
+import { sharedContexts } from "./compression.ts";
 import { type CloseStatus, encodeClose } from "./core/close.ts";
 import { CloseCode } from "./core/close_code.ts";
 import { HandshakeError } from "./core/errors.ts";
@@ -25,7 +26,7 @@ import { checkOriginPolicy, type OriginPolicy } from "./origin.ts";
 import type { Addr, Conn, Listener, TlsServerOptions } from "./runtime/conn.ts";
 import { listen } from "./runtime/mod.ts";
 import { type Sendable, toPayload } from "./payload.ts";
-import { sendPrepared, type SessionInit, WebSocketSession } from "./session.ts";
+import { type SendOptions, sendPrepared, type SessionInit, WebSocketSession } from "./session.ts";
 import type { Accept, Upgraded } from "./upgrade.ts";
 
 /** Options of {@linkcode serve}. Unknown names throw. */
@@ -90,6 +91,10 @@ export interface ServerStats {
   readonly pendingHandshakes: number;
   /** Plain HTTP responses being written. */
   readonly responses: number;
+  /** Compression contexts that all sessions of this process hold, up to two for each. */
+  readonly contexts: number;
+  /** The bytes that they take, about; bounded by `compress.contextBudget`. */
+  readonly contextBytes: number;
 }
 
 /** How to end a server. */
@@ -245,15 +250,17 @@ export class Server<Data = unknown> {
   }
 
   /**
-   * Sends one message to all sessions, or to those given; it is encoded once. Never waits and never
-   * rejects: returns how many sessions took the message. One whose backlog has reached
-   * `limits.maxSendBacklog` is dropped. Throws a `TypeError` for what is not a message.
+   * Sends one message to all sessions, or to those given; it is encoded once, and compressed once
+   * for each set of parameters agreed on. Never waits and never rejects: returns how many sessions
+   * took the message. One whose backlog has reached `limits.maxSendBacklog` is dropped. Throws a
+   * `TypeError` for what is not a message.
    */
   broadcast(
     message: Sendable,
     to: Iterable<WebSocketSession<Data>> = this.#sessions.values(),
+    { compress }: SendOptions = {},
   ): number {
-    const prepared = prepareMessage(toPayload(message));
+    const prepared = prepareMessage(toPayload(message), compress);
     let count = 0;
     for (const session of to) if (sendPrepared(session, prepared)) count++;
     return count;
@@ -265,6 +272,8 @@ export class Server<Data = unknown> {
       sessions: this.#sessions.size,
       pendingHandshakes: this.#pending.size,
       responses: this.#responding.size,
+      contexts: sharedContexts.contexts,
+      contextBytes: sharedContexts.bytes,
     };
   }
 
@@ -354,7 +363,14 @@ export class Server<Data = unknown> {
     return {
       isSecure: this.#listener.secure,
       options: this.#resolved,
-      policy: { protocols, accept, origin, allowedHosts, trustedProxies },
+      policy: {
+        protocols,
+        accept,
+        origin,
+        allowedHosts,
+        trustedProxies,
+        compress: this.#resolved.compress,
+      },
       fetch,
       timers: sharedTimers,
       admit: (remoteAddr) => this.#admission.admit(remoteAddr),
@@ -372,7 +388,7 @@ export class Server<Data = unknown> {
   }
 
   #open(upgraded: Upgraded<Data>, conn: Conn, release: () => void): void {
-    const { request, protocol, extensions, data, remoteAddr } = upgraded;
+    const { request, protocol, extensions, compression, data, remoteAddr } = upgraded;
     const session = new WebSocketSession<Data>({
       conn,
       role: "server",
@@ -382,6 +398,7 @@ export class Server<Data = unknown> {
       request,
       protocol,
       extensions,
+      compression,
       data,
       remoteAddr,
       ...this.#consumer(),

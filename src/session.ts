@@ -7,6 +7,7 @@
 
 import type { Timers } from "./clock.ts";
 import { Closing } from "./closing.ts";
+import type { Compression } from "./compression.ts";
 import type { CloseStatus } from "./core/close.ts";
 import { CloseCode } from "./core/close_code.ts";
 import type { Message } from "./core/message.ts";
@@ -33,6 +34,14 @@ export interface SessionHandlers<Data> {
   readonly close?: (session: WebSocketSession<Data>, status: CloseStatus) => unknown;
 }
 
+/** How to send one message. */
+export interface SendOptions {
+  /**
+   * Whether to compress it where that was agreed on. @default {whether it reaches compress.threshold}
+   */
+  readonly compress?: boolean;
+}
+
 /** What a session is made of. Sessions are made by `serve()` and `connect()`. */
 export interface SessionInit<Data> {
   readonly conn: Conn;
@@ -45,6 +54,8 @@ export interface SessionInit<Data> {
   readonly protocol: string;
   readonly extensions: string;
   readonly data: Data;
+  /** The codecs, where permessage-deflate has been agreed on; the session closes them. */
+  readonly compression?: Compression | null;
   /** The peer's address, if it is not the Conn's (behind a proxy). */
   readonly remoteAddr?: Addr;
   /** Who gets the messages; without it they wait for `receive()`. */
@@ -101,12 +112,15 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
   readonly #keepalive: Keepalive;
   readonly #closing: Closing;
   readonly #turns: Turns;
+  readonly #compression: Compression | null;
   #settleClosed!: (status: CloseStatus) => void;
 
   #isReading = false;
   /** Opens the gate at which the read loop waits while the session holds back. */
   #openGate: (() => void) | null = null;
   #isPumping = false;
+  /** The message in the inflater that will call again when it is done. */
+  #awaited: Promise<void> | null = null;
 
   #status: CloseStatus | null = null;
 
@@ -124,9 +138,11 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
     this.#run = init.run;
     this.#onError = init.onError ?? (() => {});
     this.closed = new Promise((resolve) => this.#settleClosed = resolve);
+    this.#compression = init.compression ?? null;
     this.#core = new Protocol({
       role: init.role,
       limits: init.options.limits,
+      codec: this.#compression,
       maskKey: init.maskKey,
     });
     this.#inbox = this.#createInbox();
@@ -138,7 +154,7 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
     queueMicrotask(() => this.#start());
   }
 
-  /** Message bytes sent but not yet taken by the transport, before framing. */
+  /** Message bytes sent but not yet taken by the transport, before compression and framing. */
   get bufferedAmount(): number {
     return this.#core.bufferedAmount;
   }
@@ -157,7 +173,7 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
    * {@linkcode ClosedError} when the session is ending, has ended, or ends before the backlog has
    * fallen. A backlog of `limits.maxSendBacklog` bytes ends the session. The promise may be ignored.
    */
-  send(message: Sendable): Promise<void> {
+  send(message: Sendable, { compress }: SendOptions = {}): Promise<void> {
     let payload: string | Uint8Array;
     try {
       payload = toPayload(message);
@@ -166,7 +182,7 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
     }
     const problem = this.#problemWithSending();
     if (problem !== null) return rejected(problem);
-    this.#core.sendMessage(payload);
+    this.#core.sendMessage(payload, compress);
     this.#outbox.schedule();
     return this.#outbox.ready();
   }
@@ -380,12 +396,20 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
       this.#dispatch(event);
     }
     this.#isPumping = false;
+    this.#awaitInflater();
     this.#closing.reach();
     this.#outbox.flush();
     if (this.#openGate !== null && !this.#isHolding) {
       this.#openGate();
       this.#openGate = null;
     }
+  }
+
+  #awaitInflater(): void {
+    const work = this.#core.inflating;
+    if (work === null || work === this.#awaited) return;
+    this.#awaited = work;
+    work.then(() => this.#pump());
   }
 
   #dispatch(event: Event): void {
@@ -423,6 +447,7 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
     this.#keepalive.end(this.#closedError("ping"));
     this.#outbox.end(this.#closedError("send"));
     this.#inbox.end();
+    this.#compression?.close();
     this.#openGate?.();
     this.#openGate = null;
     this.#settleClosed(this.#status);

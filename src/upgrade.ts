@@ -6,12 +6,14 @@
  */
 
 import { type AddressSet, type ForwardedInfo, readForwarded } from "./address.ts";
+import type { Timers } from "./clock.ts";
+import { acceptCompression, type Compression } from "./compression.ts";
 import { type CheckedRequest, checkRequest, createResponse } from "./core/handshake.ts";
 import type { HeadersInput } from "./core/headers.ts";
 import { HeadReader, type RequestHead } from "./core/http.ts";
 import type { LookaheadConn } from "./lookahead.ts";
 import { checkHost, checkOrigin, type OriginPolicy } from "./origin.ts";
-import type { Limits } from "./options.ts";
+import type { CompressOptions, Limits } from "./options.ts";
 import { createRequestInfo, type ReceivedHead, type RequestInfo } from "./request_info.ts";
 import type { Addr } from "./runtime/conn.ts";
 
@@ -48,6 +50,7 @@ export interface UpgradePolicy<Data> {
   readonly origin: OriginPolicy;
   readonly allowedHosts: readonly string[] | undefined;
   readonly trustedProxies: AddressSet;
+  readonly compress: Required<CompressOptions> | false;
 }
 
 /** What is known of the connection that the request came over. */
@@ -56,6 +59,7 @@ export interface UpgradeContext {
   /** Whether the connection itself is encrypted. */
   readonly isSecure: boolean;
   readonly signal: AbortSignal;
+  readonly timers: Timers;
   /** Throws a {@linkcode HandshakeError} if there is no room for the client. */
   readonly admit: (remoteAddr: Addr | undefined) => void;
 }
@@ -67,6 +71,8 @@ export interface Upgraded<Data> {
   readonly request: RequestInfo;
   readonly protocol: string;
   readonly extensions: string;
+  /** The codecs, if compression was agreed on: to be closed by whoever has them. */
+  readonly compression: Compression | null;
   readonly data: Data;
   readonly remoteAddr: Addr | undefined;
 }
@@ -114,9 +120,18 @@ export async function upgrade<Data>(
   });
   if (accepted instanceof Response) return accepted;
   const protocol = accepted?.protocol ?? choose(policy.protocols, checked.protocols);
-  const response = await createResponse(checked, { protocol, headers: accepted?.headers });
+  const { compression = null, extensions = "" } = policy.compress === false
+    ? {}
+    : acceptCompression(checked.extensions, policy.compress, context.timers) ?? {};
+  const headers = accepted?.headers;
+  const response = await createResponse(checked, { protocol, headers, extensions })
+    .catch((error) => {
+      compression?.close();
+      throw error;
+    });
   const data = accepted?.data as Data;
-  return { response, request, protocol: protocol ?? "", extensions: "", data, remoteAddr };
+  const agreed = { protocol: protocol ?? "", extensions, compression };
+  return { response, request, ...agreed, data, remoteAddr };
 }
 
 function checkTarget<Data>(

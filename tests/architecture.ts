@@ -33,7 +33,17 @@ const PARTS: Readonly<Record<string, Part>> = {
     values: ["conn", "transport"],
     builtins: /^node:http2$/,
   },
-  zlib: { files: ["src/runtime/zlib.ts"], values: [], builtins: /^node:zlib$/ },
+  codec: { files: ["src/runtime/deflate.ts"], values: [] },
+  zlib: {
+    files: [
+      "src/runtime/zlib.ts",
+      "src/runtime/zlib_handle.ts",
+      "src/runtime/zlib_stream.ts",
+      "src/runtime/zlib_sync.ts",
+    ],
+    values: ["codec", "zlib"],
+    builtins: /^node:zlib$/,
+  },
   adapters: {
     files: ["src/runtime/deno.ts", "src/runtime/bun.ts"],
     values: ["conn", "transport"],
@@ -66,13 +76,14 @@ const PARTS: Readonly<Record<string, Part>> = {
     files: [
       "src/session.ts",
       "src/closing.ts",
+      "src/compression.ts",
       "src/inbox.ts",
       "src/keepalive.ts",
       "src/outbox.ts",
       "src/turns.ts",
     ],
     values: ["core", "clock", "zlib", "base", "session"],
-    types: ["conn"],
+    types: ["conn", "codec"],
   },
   upgrade: {
     files: [

@@ -21,6 +21,7 @@ const NUMBERS = [
 
 test("Defaults are those of the README", () => {
   assertEquals(resolveSessionOptions({}), {
+    compress: false,
     limits: {
       maxMessageSize: 1_048_576,
       maxFragments: 65_536,
@@ -142,4 +143,54 @@ test("Groups of options must be objects", () => {
 
 test("keepalive: false switches it off", () => {
   assertEquals(resolveSessionOptions({ keepalive: false }).keepalive, false);
+});
+
+test("compress: true means the defaults of the README", () => {
+  const defaults = {
+    threshold: 1024,
+    level: 6,
+    windowBits: 15,
+    memLevel: 8,
+    contextTakeover: false,
+    contextBudget: 67_108_864,
+  };
+  assertEquals(resolveSessionOptions({ compress: true }).compress, defaults);
+  assertEquals(resolveSessionOptions({ compress: {} }).compress, defaults);
+  const given = { threshold: 0, level: 1, windowBits: 8, memLevel: 9, contextTakeover: true };
+  assertEquals(resolveSessionOptions({ compress: given }).compress, { ...defaults, ...given });
+});
+
+test("A-2 compress rejects what zlib does not take, and names the option", () => {
+  const wrong: [string, unknown, typeof TypeError][] = [
+    ["level", 0, RangeError],
+    ["level", 10, RangeError],
+    ["level", 1.5, RangeError],
+    ["windowBits", 7, RangeError],
+    ["windowBits", 16, RangeError],
+    ["windowBits", NaN, RangeError],
+    ["memLevel", 0, RangeError],
+    ["memLevel", 10, RangeError],
+    ["threshold", -1, RangeError],
+    ["threshold", 0.5, RangeError],
+    ["contextBudget", 0, RangeError],
+    ["level", "6", TypeError],
+    ["threshold", null, TypeError],
+    ["contextTakeover", 1, TypeError],
+    ["strategy", 1, TypeError],
+  ];
+  for (const [name, value, type] of wrong) {
+    const compress = { [name]: value } as SessionOptions["compress"];
+    assertThrows(() => resolveSessionOptions({ compress }), type, `compress.${name}`);
+  }
+  for (const name of ["limits", "keepalive"]) {
+    assertThrows(() => resolveSessionOptions({ [name]: null }), TypeError, name);
+  }
+  for (const value of [null, 1, "yes", []]) {
+    assertThrows(
+      () => resolveSessionOptions({ compress: value as unknown as boolean }),
+      TypeError,
+      "compress",
+    );
+  }
+  resolveSessionOptions({ compress: { threshold: Infinity, contextBudget: Infinity } });
 });

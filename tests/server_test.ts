@@ -35,6 +35,8 @@ async function withServer<D>(
     assertEquals(server.stats(), {
       sessions: 0,
       pendingHandshakes: 0,
+      contexts: 0,
+      contextBytes: 0,
       responses: 0,
     });
   }

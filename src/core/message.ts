@@ -35,7 +35,7 @@ interface Assembly {
   buffer: Uint8Array<ArrayBuffer>;
   /** Bytes received. */
   size: number;
-  /** Bytes received once the current frame is complete. */
+  /** Bytes received once the current frame is complete; the limit where that is not known. */
   announced: number;
   fragments: number;
 }
@@ -74,10 +74,10 @@ export class MessageAssembler {
     };
   }
 
-  /** The next frame of the message will bring `length` bytes. */
-  announce(length: number): void {
+  /** The next frame of the message will bring `length` bytes; `null` if it will not say how many. */
+  announce(length: number | null): void {
     const assembly = this.#current();
-    const total = assembly.size + length;
+    const total = length === null ? this.#limits.maxMessageSize : assembly.size + length;
     this.#checkSize(total);
     assembly.fragments++;
     if (assembly.fragments > this.#limits.maxFragments) {
@@ -92,8 +92,9 @@ export class MessageAssembler {
   /** Takes a copy of the next bytes of the message. */
   push(bytes: Uint8Array): void {
     const assembly = this.#current();
-    assembly.utf8?.push(bytes);
     const size = assembly.size + bytes.length;
+    this.#checkSize(size);
+    assembly.utf8?.push(bytes);
     if (size > assembly.buffer.length) grow(assembly, size);
     assembly.buffer.set(bytes, assembly.size);
     assembly.size = size;
@@ -108,6 +109,13 @@ export class MessageAssembler {
       return decodeUtf8(buffer.subarray(0, size));
     }
     return size === buffer.length ? buffer : buffer.slice(0, size);
+  }
+
+  /** The message is complete and consists of these bytes alone, of which nothing was pushed. */
+  finishWhole(bytes: Uint8Array): Message {
+    const { opcode } = this.#current();
+    this.#assembly = null;
+    return this.whole(opcode, bytes);
   }
 
   /** Forgets an incomplete message. */

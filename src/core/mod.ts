@@ -54,6 +54,17 @@ export {
 } from "./protocol.ts";
 export type { Received, Role } from "./receiver.ts";
 export { type PreparedMessage, prepareMessage } from "./sender.ts";
+export {
+  acceptDeflate,
+  checkDeflate,
+  type DeflateParams,
+  type Deflater,
+  type DeflateWish,
+  type Inflater,
+  type InflateSink,
+  type MessageCodec,
+  offerDeflate,
+} from "./permessage_deflate.ts";
 export type { Message, MessageLimits } from "./message.ts";
 export {
   type DecodedHeader,
@@ -74,7 +85,7 @@ export {
   type ResponseHead,
   type ResponseInit,
 } from "./http.ts";
-export { type ExtensionOffer, HeaderList, type HeadersInput } from "./headers.ts";
+export { type ExtensionOffer, formatExtensions, HeaderList, type HeadersInput } from "./headers.ts";
 export {
   type Agreement,
   type CheckedRequest,

@@ -1,6 +1,7 @@
 /**
  * The WebSocket protocol of an open connection (RFC 6455 sections 5 to 7) without I/O: bytes in,
- * events out; messages in, bytes out. No clock, no randomness of its own.
+ * events out; messages in, bytes out. No clock, no randomness of its own; the compression (RFC 7692)
+ * is passed in.
  *
  * The way in is receiver.ts, the way out sender.ts; here they meet: pings are answered, and the
  * closing handshake runs.
@@ -12,6 +13,7 @@ import { truncateReason } from "./close.ts";
 import { CloseCode } from "./close_code.ts";
 import { ProtocolError } from "./errors.ts";
 import type { MessageLimits } from "./message.ts";
+import type { MessageCodec } from "./permessage_deflate.ts";
 import { type Received, Receiver, type Role } from "./receiver.ts";
 import { type PreparedMessage, Sender } from "./sender.ts";
 
@@ -43,10 +45,17 @@ export interface ProtocolLimits extends MessageLimits {
 
 /** How to make a {@linkcode Protocol}. */
 export type ProtocolOptions =
-  | { readonly role: "server"; readonly limits: ProtocolLimits }
+  | {
+    readonly role: "server";
+    readonly limits: ProtocolLimits;
+    /** Compression, where permessage-deflate has been agreed on. */
+    readonly codec?: MessageCodec | null;
+  }
   | {
     readonly role: "client";
     readonly limits: ProtocolLimits;
+    /** Compression, where permessage-deflate has been agreed on. */
+    readonly codec?: MessageCodec | null;
     /** A fresh, unpredictable number below 2^32 for each frame sent (RFC 6455 section 5.3). */
     readonly maskKey: () => number;
   };
@@ -80,11 +89,13 @@ export class Protocol {
 
   /** A connection whose opening handshake has succeeded, before the first frame. */
   constructor(options: ProtocolOptions) {
-    this.role = options.role;
-    this.#receiver = new Receiver(options.role, options.limits);
+    const { role, limits, codec = null } = options;
+    this.role = role;
+    this.#receiver = new Receiver(role, limits, codec?.inflater);
     this.#sender = new Sender({
       maskKey: options.role === "client" ? options.maskKey : null,
-      maxPendingPongs: options.limits.maxPendingPongs,
+      maxPendingPongs: limits.maxPendingPongs,
+      codec,
     });
   }
 
@@ -104,9 +115,25 @@ export class Protocol {
     return this.#sender.bufferedAmount;
   }
 
-  /** Whether received bytes wait for {@linkcode Protocol.next}. */
+  /** Whether received bytes wait for {@linkcode Protocol.next}, or are being inflated. */
   get hasInput(): boolean {
     return this.#receiver.hasInput;
+  }
+
+  /**
+   * Settles, and never rejects, when a long message has been inflated: then `next()` goes on, which
+   * returns `null` until then. `null` if none is in work.
+   */
+  get inflating(): Promise<void> | null {
+    return this.#receiver.inflating;
+  }
+
+  /**
+   * Settles when a long message has been compressed: then it is among the output, and what was sent
+   * behind it follows. Rejects if that failed. `null` if none is in work.
+   */
+  get deflating(): Promise<void> | null {
+    return this.#sender.deflating;
   }
 
   /**
@@ -142,11 +169,12 @@ export class Protocol {
   }
 
   /**
-   * Queues a message; its bytes are copied. Throws a `TypeError` behind a Close frame, and for what
-   * is neither a string nor a `Uint8Array`.
+   * Queues a message; its bytes are copied. `compress` says whether to compress it where that was
+   * agreed on; without it the codec's threshold decides. Throws a `TypeError` behind a Close frame,
+   * and for what is neither a string nor a `Uint8Array`.
    */
-  sendMessage(message: string | Uint8Array): void {
-    this.#sender.message(message);
+  sendMessage(message: string | Uint8Array, compress?: boolean): void {
+    this.#sender.message(message, compress);
   }
 
   /**
@@ -189,7 +217,7 @@ export class Protocol {
     }
   }
 
-  /** Whether {@linkcode Protocol.takeOutput} has something to write. */
+  /** Whether {@linkcode Protocol.takeOutput} has something to write now. */
   get hasOutput(): boolean {
     return this.#sender.hasOutput;
   }

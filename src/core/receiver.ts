@@ -1,13 +1,21 @@
 /**
  * The way in: bytes → frames → messages and control payloads, with every rule for the receiving
- * side of RFC 6455 sections 5.1 to 5.6. A broken rule is thrown; protocol.ts catches it.
+ * side of RFC 6455 sections 5.1 to 5.6 and of RFC 7692 section 6.2. A broken rule is thrown; protocol.ts catches it.
  *
  * @module
  */
 
 import { type ClosePayload, decodeClose } from "./close.ts";
+import { CloseCode } from "./close_code.ts";
 import { ProtocolError } from "./errors.ts";
-import { type DecodedHeader, decodeHeader, isControl, MAX_HEADER_SIZE, Opcode } from "./frame.ts";
+import {
+  type DecodedHeader,
+  decodeHeader,
+  isControl,
+  MAX_HEADER_SIZE,
+  Opcode,
+  RSV1,
+} from "./frame.ts";
 import { applyMask } from "./mask.ts";
 import {
   type Message,
@@ -15,6 +23,7 @@ import {
   type MessageLimits,
   type MessageOpcode,
 } from "./message.ts";
+import type { Inflater, InflateSink } from "./permessage_deflate.ts";
 
 /** Which end of the connection this is. */
 export type Role = "client" | "server";
@@ -31,6 +40,8 @@ const NOTHING = new Uint8Array(0);
 export class Receiver {
   readonly #role: Role;
   readonly #assembler: MessageAssembler;
+  /** `null` where permessage-deflate has not been agreed on. */
+  readonly #inflater: Inflater | null;
 
   /** The bytes last received; consumed up to `#at`. */
   #input: Uint8Array = NOTHING;
@@ -45,15 +56,30 @@ export class Receiver {
   #isAnnounced = false;
   /** Collects the payload of a control frame. */
   #control: Uint8Array<ArrayBuffer> | null = null;
+  /** The message that is coming in is compressed. */
+  #isCompressed = false;
+  /** The inflater works on the last piece; then `#isInflated` says that this was done. */
+  #inflating: Promise<void> | null = null;
+  #isInflated = false;
+  /** What went wrong while it worked. */
+  #fault: { readonly error: unknown } | null = null;
+  /** What a compressed message amounts to, if it came out in one piece. */
+  #inflated: Message | null = null;
 
-  constructor(role: Role, limits: MessageLimits) {
+  constructor(role: Role, limits: MessageLimits, inflater: Inflater | null = null) {
     this.#role = role;
     this.#assembler = new MessageAssembler(limits);
+    this.#inflater = inflater;
   }
 
-  /** Whether received bytes wait for {@linkcode Receiver.next}. */
+  /** Whether received bytes wait for {@linkcode Receiver.next}, or are being inflated. */
   get hasInput(): boolean {
-    return this.#at < this.#input.length;
+    return this.#at < this.#input.length || this.#inflating !== null || this.#isInflated;
+  }
+
+  /** Settles when there is something to do again; `null` if the inflater does not work. */
+  get inflating(): Promise<void> | null {
+    return this.#inflating;
   }
 
   /** Adds received bytes; borrowed, and changed in place, until `next()` has returned `null`. */
@@ -62,11 +88,21 @@ export class Receiver {
     this.#at = 0;
   }
 
-  /** The next complete message or control frame; `null` if more bytes are needed. */
+  /**
+   * The next complete message or control frame; `null` if more bytes are needed, or while the
+   * inflater works.
+   */
   next(): Received | null {
+    if (this.#inflating !== null) return null;
+    const received = this.#isInflated ? this.#completeInflated() : null;
+    return received ?? this.#readFrames();
+  }
+
+  #readFrames(): Received | null {
     while (this.#frame !== null || this.#readHeader()) {
       const received = this.#readPayload(this.#frame!);
       if (received !== null) return received;
+      if (this.#inflating !== null) return null;
       if (this.#frame !== null) break;
     }
     this.#input = NOTHING; // an idle connection keeps no read buffer alive
@@ -80,6 +116,8 @@ export class Receiver {
     this.#frame = null;
     this.#control = null;
     this.#headerPart = null;
+    this.#inflating = null;
+    this.#isInflated = false;
     this.receive(NOTHING);
   }
 
@@ -126,7 +164,9 @@ export class Receiver {
       // "A client MUST close a connection if it detects a masked frame." (5.1)
       throw new ProtocolError("Frame from the server is masked");
     }
-    if (rsv !== 0) throw new ProtocolError("A reserved bit is set that no extension has defined");
+    if ((rsv & ~this.#allowedBits(opcode)) !== 0) {
+      throw new ProtocolError("A reserved bit is set that no extension has defined");
+    }
     if (isControl(opcode)) return;
     if (opcode === Opcode.Continuation) {
       if (this.#assembler.isActive) return;
@@ -138,8 +178,17 @@ export class Receiver {
     }
   }
 
+  // "An endpoint MUST NOT set the "Per-Message Compressed" bit of control frames and non-first
+  // fragments of a data message." (RFC 7692 section 6.1)
+  #allowedBits(opcode: Opcode): number {
+    if (this.#inflater === null) return 0;
+    return opcode === Opcode.Text || opcode === Opcode.Binary ? RSV1 : 0;
+  }
+
   #readPayload(frame: DecodedHeader): Received | null {
     if (isControl(frame.opcode)) return this.#readControl(frame);
+    if (frame.opcode !== Opcode.Continuation) this.#isCompressed = frame.rsv !== 0;
+    if (this.#isCompressed) return this.#readCompressed(frame);
     const isWhole = !this.#isAnnounced && this.#input.length - this.#at >= frame.length;
     if (isWhole && frame.fin && frame.opcode !== Opcode.Continuation) {
       const data = this.#assembler.whole(frame.opcode as MessageOpcode, this.#readPiece(frame));
@@ -156,7 +205,60 @@ export class Receiver {
   #announce({ opcode, length }: DecodedHeader): void {
     this.#isAnnounced = true;
     if (opcode !== Opcode.Continuation) this.#assembler.begin(opcode as MessageOpcode);
-    this.#assembler.announce(length);
+    this.#assembler.announce(this.#isCompressed ? null : length);
+  }
+
+  #readCompressed(frame: DecodedHeader): Received | null {
+    if (!this.#isAnnounced) this.#announce(frame);
+    else if (!this.hasInput) return null;
+    const piece = this.#readPiece(frame);
+    const isLast = frame.fin && this.#missing === 0;
+    // A header alone must not cost an inflater's memory.
+    if (piece.length === 0 && !isLast) return this.#completePiece(frame);
+    try {
+      const work = this.#inflater!.inflate(piece, isLast, this.#takeInflated);
+      if (work !== undefined) {
+        this.#wait(work);
+        return null;
+      }
+    } catch (error) {
+      throw toProtocolError(error);
+    }
+    return this.#completePiece(frame);
+  }
+
+  readonly #takeInflated: InflateSink = (piece, isWhole) => {
+    if (isWhole) this.#inflated = this.#assembler.finishWhole(piece);
+    else this.#assembler.push(piece);
+  };
+
+  #wait(work: Promise<void>): void {
+    const inflating: Promise<void> = work.then(
+      () => null,
+      (error) => ({ error }),
+    ).then((fault) => {
+      if (this.#inflating !== inflating) return; // discarded meanwhile
+      this.#inflating = null;
+      this.#isInflated = true;
+      this.#fault = fault;
+    });
+    this.#inflating = inflating;
+  }
+
+  /** Goes on behind the piece that the inflater has worked on. */
+  #completeInflated(): Received | null {
+    this.#isInflated = false;
+    if (this.#fault !== null) throw toProtocolError(this.#fault.error);
+    return this.#completePiece(this.#frame!);
+  }
+
+  #completePiece(frame: DecodedHeader): Received | null {
+    if (this.#missing > 0) return null;
+    this.#frame = null;
+    if (!frame.fin) return null;
+    const data = this.#inflated ?? this.#assembler.finish();
+    this.#inflated = null;
+    return { type: "message", data };
   }
 
   #readControl(frame: DecodedHeader): Received | null {
@@ -180,4 +282,11 @@ export class Receiver {
     this.#missing -= size;
     return piece;
   }
+}
+
+/** A fault of the message's own, or what the inflater says of its bytes. */
+function toProtocolError(error: unknown): ProtocolError {
+  if (error instanceof ProtocolError) return error;
+  const why = error instanceof Error ? error.message : String(error);
+  return new ProtocolError(`Message cannot be inflated: ${why}`, CloseCode.InvalidPayload);
 }

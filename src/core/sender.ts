@@ -1,6 +1,7 @@
 /**
- * The way out: messages and control frames → bytes to write (RFC 6455 sections 5.1 to 5.6).
- * Messages and the Close frame leave in call order; pings and pongs go ahead of messages that wait.
+ * The way out: messages and control frames → bytes to write (RFC 6455 sections 5.1 to 5.6, RFC 7692
+ * section 6.1). Messages and the Close frame leave in call order, also while a long one is being
+ * compressed; pings and pongs go ahead of messages that wait.
  *
  * @module
  */
@@ -8,21 +9,61 @@
 import { ByteQueue } from "./byte_queue.ts";
 import { concat } from "./bytes.ts";
 import { encodeClose } from "./close.ts";
-import { headerSize, MAX_CONTROL_PAYLOAD, Opcode, writeHeader } from "./frame.ts";
+import { headerSize, MAX_CONTROL_PAYLOAD, Opcode, RSV1, writeHeader } from "./frame.ts";
 import { applyMask } from "./mask.ts";
+import type { MessageCodec } from "./permessage_deflate.ts";
 import { encodeUtf8 } from "./utf8.ts";
 
-/** A message encoded once for many connections; for servers, since clients mask each frame anew. */
-export interface PreparedMessage {
-  /** The whole frame. */
-  readonly frame: Uint8Array;
+/**
+ * A message encoded once for many connections, and compressed once for each way in which they
+ * compress; for servers, since clients mask each frame anew. Made by {@linkcode prepareMessage}.
+ */
+export class PreparedMessage {
   /** Bytes of its payload. */
   readonly size: number;
+  /** Whether to compress it, where the threshold is not to decide. */
+  readonly compress: boolean | undefined;
+  /** The whole frame, not compressed. */
+  readonly frame: Uint8Array;
+  readonly #opcode: Opcode;
+  readonly #deflated = new Map<string, Uint8Array | Promise<Uint8Array>>();
+
+  /** Use {@linkcode prepareMessage}. */
+  constructor(opcode: Opcode, payload: Uint8Array, compress: boolean | undefined) {
+    this.#opcode = opcode;
+    this.frame = encodeFrame(opcode, payload, null);
+    this.size = payload.length;
+    this.compress = compress;
+  }
+
+  /**
+   * The whole frame for connections with such a codec, made with the first one's deflater; the same
+   * bytes for each, so it refers to no earlier message. A promise while it is being compressed.
+   */
+  deflated({ deflater, key }: MessageCodec): Uint8Array | Promise<Uint8Array> {
+    const known = this.#deflated.get(key);
+    if (known !== undefined) return known;
+    deflater.reset();
+    const payload = deflater.deflate(this.frame.subarray(this.frame.length - this.size));
+    const made = payload instanceof Uint8Array
+      ? this.#toFrame(payload)
+      // One connection's end must not be the others' loss.
+      : payload.then((payload) => this.#toFrame(payload), () => this.frame);
+    this.#deflated.set(key, made);
+    if (made instanceof Promise) made.then((frame) => this.#deflated.set(key, frame));
+    return made;
+  }
+
+  #toFrame(payload: Uint8Array): Uint8Array {
+    if (payload.length >= this.size) return this.frame;
+    return encodeFrame(this.#opcode, payload, null, RSV1);
+  }
 }
 
 /**
- * Encodes a message once for any number of server connections. Throws a `TypeError` if it is
- * neither a string nor a `Uint8Array`.
+ * Encodes a message once for any number of server connections. `compress` decides whether it is
+ * compressed where that was agreed on; without it the codec's threshold does. Throws a `TypeError`
+ * if it is neither a string nor a `Uint8Array`.
  *
  * @example
  * ```ts
@@ -30,10 +71,11 @@ export interface PreparedMessage {
  * prepareMessage("hi").frame; // 81 02 68 69
  * ```
  */
-export function prepareMessage(message: string | Uint8Array): PreparedMessage {
-  const payload = toPayload(message);
-  const frame = encodeFrame(messageOpcode(message), payload, null);
-  return { frame, size: payload.length };
+export function prepareMessage(
+  message: string | Uint8Array,
+  compress?: boolean,
+): PreparedMessage {
+  return new PreparedMessage(messageOpcode(message), toPayload(message), compress);
 }
 
 /** What a {@linkcode Sender} needs to know. */
@@ -42,20 +84,38 @@ export interface SenderOptions {
   readonly maskKey: (() => number) | null;
   /** The most pongs that wait to be written. */
   readonly maxPendingPongs: number;
+  /** `null` where permessage-deflate has not been agreed on. */
+  readonly codec?: MessageCodec | null;
 }
+
+/** What waits while a message before it is being compressed. */
+type Waiting =
+  | {
+    readonly opcode: Opcode;
+    readonly payload: Uint8Array;
+    readonly compress: boolean | undefined;
+  }
+  | PreparedMessage;
 
 /** Encodes frames into a queue of bytes. */
 export class Sender {
   readonly #maskKey: (() => number) | null;
   readonly #maxPendingPongs: number;
+  readonly #codec: MessageCodec | null;
   readonly #queue = new ByteQueue();
+  /** A message is being compressed; then `#waiting` goes on. */
+  #deflating: Promise<void> | null = null;
+  #waiting: Waiting[] = [];
+  /** Bytes of the messages that are being compressed or wait for that. */
+  #waitingSize = 0;
   #pongs: Uint8Array[] = [];
   #ping: Uint8Array | null = null;
   #closeSent = false;
 
-  constructor({ maskKey, maxPendingPongs }: SenderOptions) {
+  constructor({ maskKey, maxPendingPongs, codec = null }: SenderOptions) {
     this.#maskKey = maskKey;
     this.#maxPendingPongs = maxPendingPongs;
+    this.#codec = codec;
   }
 
   /** Whether the Close frame has been queued: nothing can follow it. */
@@ -65,22 +125,39 @@ export class Sender {
 
   /** Message bytes queued and not yet reported as written, without framing. */
   get bufferedAmount(): number {
-    return this.#queue.payloadSize;
+    return this.#queue.payloadSize + this.#waitingSize;
   }
 
-  /** Queues a message; its bytes are copied. */
-  message(message: string | Uint8Array): void {
+  /**
+   * Settles when the message in work has been compressed, and there is something to write; rejects
+   * if that failed. `null` if none is in work.
+   */
+  get deflating(): Promise<void> | null {
+    return this.#deflating;
+  }
+
+  /**
+   * Queues a message; its bytes are copied. `compress` decides whether it is compressed where that
+   * was agreed on; without it the codec's threshold does.
+   */
+  message(message: string | Uint8Array, compress?: boolean): void {
     this.#checkOpen();
     const payload = toPayload(message);
-    this.#append(messageOpcode(message), payload, payload.length);
+    const opcode = messageOpcode(message);
+    if (this.#deflating !== null) {
+      this.#wait({ opcode, payload: payload === message ? payload.slice() : payload, compress });
+    } else {
+      this.#encode(opcode, payload, compress);
+    }
   }
 
   /** Queues a frame that other connections send, too. */
-  prepared({ frame, size }: PreparedMessage): void {
+  prepared(message: PreparedMessage): void {
     this.#checkOpen();
     // "A client MUST mask all frames that it sends to the server" (5.1), each with a fresh key
     if (this.#maskKey !== null) throw new TypeError("Cannot send: a client masks each frame anew");
-    this.#queue.appendShared(frame, size);
+    if (this.#deflating !== null) this.#wait(message);
+    else this.#encodePrepared(message);
   }
 
   /** Queues a ping; it takes the place of one that has not left yet. */
@@ -111,10 +188,11 @@ export class Sender {
     // A second Close frame is legal but useless, so we send one.
     if (this.#closeSent) return;
     this.#closeSent = true;
-    this.#append(Opcode.Close, payload, 0);
+    if (this.#deflating === null) this.#append(Opcode.Close, payload, 0);
+    else this.#waiting.push({ opcode: Opcode.Close, payload, compress: false });
   }
 
-  /** Whether there is something to write. */
+  /** Whether there is something to write now. */
   get hasOutput(): boolean {
     return !this.#queue.isEmpty || this.#pongs.length > 0 || this.#ping !== null;
   }
@@ -134,11 +212,79 @@ export class Sender {
     if (this.#closeSent) throw new TypeError("Cannot send: a Close frame has been sent");
   }
 
-  #append(opcode: Opcode, payload: Uint8Array, counted: number): void {
+  #wait(message: Waiting): void {
+    this.#waitingSize += sizeOf(message);
+    this.#waiting.push(message);
+  }
+
+  #encode(opcode: Opcode, payload: Uint8Array, compress: boolean | undefined): void {
+    const codec = this.#codec;
+    const { length } = payload;
+    if (codec === null || !isWanted(codec, length, compress)) {
+      return this.#append(opcode, payload, length);
+    }
+    const deflated = codec.deflater.deflate(payload);
+    if (!(deflated instanceof Uint8Array)) {
+      this.#work(length, deflated, (bytes) => this.#append(opcode, bytes, length, RSV1));
+    } else if (deflated.length < length) {
+      this.#append(opcode, deflated, length, RSV1);
+    } else {
+      codec.deflater.reset(); // the peer's window will not hold this message
+      this.#append(opcode, payload, length);
+    }
+  }
+
+  #encodePrepared(message: PreparedMessage): void {
+    const { size, compress } = message;
+    const codec = this.#codec;
+    if (codec === null || !isWanted(codec, size, compress)) {
+      return this.#queue.appendShared(message.frame, size);
+    }
+    const append = (frame: Uint8Array): void => {
+      // The peer's window holds this message, our deflater's does not: they start anew together.
+      codec.deflater.reset();
+      this.#queue.appendShared(frame, size);
+    };
+    const frame = message.deflated(codec);
+    if (frame instanceof Uint8Array) append(frame);
+    else this.#work(size, frame, append);
+  }
+
+  /** Whatever is sent from now on waits for this message. */
+  #work(size: number, work: Promise<Uint8Array>, append: (bytes: Uint8Array) => void): void {
+    this.#waitingSize += size;
+    this.#deflating = work.then((bytes) => {
+      this.#deflating = null;
+      this.#waitingSize -= size;
+      append(bytes);
+      this.#goOn();
+    });
+    this.#deflating.catch(() => {}); // the owner asks for it
+  }
+
+  #goOn(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const message of waiting) {
+      if (this.#deflating !== null) {
+        this.#waiting.push(message);
+      } else if (message instanceof PreparedMessage) {
+        this.#waitingSize -= message.size;
+        this.#encodePrepared(message);
+      } else if (message.opcode === Opcode.Close) {
+        this.#append(Opcode.Close, message.payload, 0);
+      } else {
+        this.#waitingSize -= message.payload.length;
+        this.#encode(message.opcode, message.payload, message.compress);
+      }
+    }
+  }
+
+  #append(opcode: Opcode, payload: Uint8Array, counted: number, rsv: number = 0): void {
     const mask = this.#nextMask();
     const size = headerSize(payload.length, mask !== null) + payload.length;
     const at = this.#queue.reserve(size, counted);
-    writeFrame(this.#queue.tail, at, opcode, payload, mask);
+    writeFrame(this.#queue.tail, at, opcode, payload, mask, rsv);
   }
 
   /** Puts pongs, then our ping, in front of the messages that wait. */
@@ -154,6 +300,10 @@ export class Sender {
   #nextMask(): number | null {
     return this.#maskKey === null ? null : this.#maskKey();
   }
+}
+
+function sizeOf(message: Waiting): number {
+  return message instanceof PreparedMessage ? message.size : message.payload.length;
 }
 
 function messageOpcode(message: string | Uint8Array): Opcode {
@@ -172,9 +322,19 @@ function checkBytes(bytes: unknown): void {
   throw new TypeError(`Cannot send: ${Object.prototype.toString.call(bytes)} is not a Uint8Array`);
 }
 
-function encodeFrame(opcode: Opcode, payload: Uint8Array, mask: number | null): Uint8Array {
+/** Whether to compress a message of this size; an empty one could only grow. */
+function isWanted(codec: MessageCodec, size: number, compress: boolean | undefined): boolean {
+  return size > 0 && (compress ?? size >= codec.threshold);
+}
+
+function encodeFrame(
+  opcode: Opcode,
+  payload: Uint8Array,
+  mask: number | null,
+  rsv: number = 0,
+): Uint8Array {
   const frame = new Uint8Array(headerSize(payload.length, mask !== null) + payload.length);
-  writeFrame(frame, 0, opcode, payload, mask);
+  writeFrame(frame, 0, opcode, payload, mask, rsv);
   return frame;
 }
 
@@ -184,9 +344,10 @@ function writeFrame(
   opcode: Opcode,
   payload: Uint8Array,
   mask: number | null,
+  rsv: number,
 ): void {
   const { length } = payload;
-  const start = writeHeader(target, at, { fin: true, rsv: 0, opcode, mask, length });
+  const start = writeHeader(target, at, { fin: true, rsv, opcode, mask, length });
   target.set(payload, start);
   if (mask !== null) applyMask(target.subarray(start, start + length), mask);
 }

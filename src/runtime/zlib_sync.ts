@@ -1,0 +1,296 @@
+/**
+ * The fast codecs: small messages at once, on handles that are borrowed for the span of a message;
+ * long ones in slices, between which the event loop turns.
+ *
+ * @module
+ */
+
+import {
+  type CodecEngine,
+  type CodecOptions,
+  type DeflateOptions,
+  FLUSH_TAIL,
+  type MessageDeflater,
+  type MessageInflater,
+  type Sink,
+} from "./deflate.ts";
+import { ZlibHandle } from "./zlib_handle.ts";
+
+/** Bytes that are worked on in a row, in milliseconds: a few, also at the highest level. */
+const SLICE = 131_072;
+
+/** Up to this size messages are compressed at once. */
+const MAX_SYNC_SIZE = 262_144;
+
+/** Where all codecs put their output, since each is done with it before the next one begins. */
+const OUTPUT = new Uint8Array(65_536);
+
+/** Where nothing should come out. */
+const NO_OUTPUT = new Uint8Array(16);
+
+/** A flush, the end of the stream, and a byte that is left over if all is well. */
+const PROBE = Uint8Array.of(...FLUSH_TAIL, 0x01, 0x00, 0x00, 0xff, 0xff, 0x2a);
+
+/** Handles that nobody uses are kept up to this number; each holds up to 256 KiB. */
+const MAX_IDLE = 16;
+
+/** Handles that wait for their next message. */
+export class HandlePool {
+  readonly #idle = new Map<string, ZlibHandle[]>();
+  #idleCount = 0;
+  #openCount = 0;
+
+  /** Handles in existence, those that wait included. */
+  get open(): number {
+    return this.#openCount;
+  }
+
+  /** A handle in its first state. */
+  borrow(key: string, open: () => ZlibHandle): ZlibHandle {
+    const handle = this.#idle.get(key)?.pop();
+    if (handle !== undefined) {
+      this.#idleCount--;
+      return handle;
+    }
+    this.#openCount++;
+    return open();
+  }
+
+  /** Takes back a handle that has worked well. */
+  giveBack(key: string, handle: ZlibHandle): void {
+    if (this.#idleCount >= MAX_IDLE) return this.discard(handle);
+    handle.reset();
+    const waiting = this.#idle.get(key);
+    if (waiting === undefined) this.#idle.set(key, [handle]);
+    else waiting.push(handle);
+    this.#idleCount++;
+  }
+
+  /** Closes a handle that has failed, or that knows what nobody else may. */
+  discard(handle: ZlibHandle): void {
+    this.#openCount--;
+    handle.close();
+  }
+
+  /** Closes the handles that wait. */
+  drain(): void {
+    for (const handles of this.#idle.values()) handles.forEach((handle) => this.discard(handle));
+    this.#idle.clear();
+    this.#idleCount = 0;
+  }
+}
+
+/** The handles of this process. */
+export const sharedHandles: HandlePool = new HandlePool();
+
+/** A handle that a codec holds for one message, or for all of them. */
+class Lease {
+  readonly #key: string;
+  readonly #open: () => ZlibHandle;
+  readonly #keeps: boolean;
+  #handle: ZlibHandle | null = null;
+  #isClosed = false;
+
+  constructor(key: string, keeps: boolean, open: () => ZlibHandle) {
+    this.#key = key;
+    this.#keeps = keeps;
+    this.#open = open;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  get handle(): ZlibHandle {
+    if (this.#isClosed) throw new Error("The codec is closed");
+    return this.#handle ??= sharedHandles.borrow(this.#key, this.#open);
+  }
+
+  /** The message is complete. */
+  done(): void {
+    if (this.#keeps || this.#handle === null) return;
+    sharedHandles.giveBack(this.#key, this.#handle);
+    this.#handle = null;
+  }
+
+  reset(): void {
+    this.#handle?.reset();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    if (this.#handle !== null) sharedHandles.discard(this.#handle);
+    this.#handle = null;
+  }
+}
+
+class SyncDeflater implements MessageDeflater {
+  readonly #lease: Lease;
+  readonly #turn: () => Promise<void>;
+
+  constructor({ level, windowBits, memLevel, keepsContext, turn }: DeflateOptions & CodecOptions) {
+    const key = `deflate ${level} ${windowBits} ${memLevel}`;
+    this.#lease = new Lease(
+      key,
+      keepsContext,
+      () => ZlibHandle.deflate({ level, windowBits, memLevel }),
+    );
+    this.#turn = turn;
+  }
+
+  deflate(bytes: Uint8Array): Uint8Array | Promise<Uint8Array> {
+    if (bytes.length > MAX_SYNC_SIZE) return this.#deflateLong(new Uint8Array(bytes));
+    const { handle } = this.#lease;
+    const size = handle.write(bytes, 0, OUTPUT, true);
+    let result = OUTPUT.subarray(0, size);
+    if (size === OUTPUT.length) {
+      const pieces = [result.slice()];
+      drain(handle, bytes, pieces, true);
+      result = join(pieces);
+    }
+    this.#lease.done();
+    return withoutTail(result);
+  }
+
+  async #deflateLong(bytes: Uint8Array): Promise<Uint8Array> {
+    const pieces: Uint8Array<ArrayBuffer>[] = [];
+    for (let at = 0; at < bytes.length; at += SLICE) {
+      await this.#turn();
+      const isLast = at + SLICE >= bytes.length;
+      const { handle } = this.#lease;
+      const slice = bytes.subarray(at, at + SLICE);
+      const size = handle.write(slice, 0, OUTPUT, isLast);
+      pieces.push(OUTPUT.slice(0, size));
+      if (size === OUTPUT.length) drain(handle, slice, pieces, isLast);
+    }
+    this.#lease.done();
+    return withoutTail(join(pieces));
+  }
+
+  reset(): void {
+    this.#lease.reset();
+  }
+
+  close(): void {
+    this.#lease.close();
+  }
+}
+
+/** Collects what did not fit into the first output. */
+function drain(
+  handle: ZlibHandle,
+  input: Uint8Array,
+  pieces: Uint8Array<ArrayBuffer>[],
+  flush: boolean,
+): void {
+  let size = OUTPUT.length;
+  while (size === OUTPUT.length) {
+    size = handle.write(input, input.length - handle.inputLeft, OUTPUT, flush);
+    pieces.push(OUTPUT.slice(0, size));
+  }
+}
+
+function withoutTail(bytes: Uint8Array): Uint8Array {
+  return bytes.subarray(0, bytes.length - FLUSH_TAIL.length);
+}
+
+function join(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(pieces.reduce((size, piece) => size + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return bytes;
+}
+
+/** What is being inflated in one call. */
+interface Work {
+  readonly bytes: Uint8Array;
+  at: number;
+  readonly isLast: boolean;
+  readonly sink: Sink;
+}
+
+class SyncInflater implements MessageInflater {
+  readonly #lease: Lease;
+  readonly #keeps: boolean;
+  readonly #turn: () => Promise<void>;
+  /** Nothing of the current message has come out yet. */
+  #isFirst = true;
+
+  constructor(
+    { windowBits, keepsContext, turn }: { readonly windowBits: number } & CodecOptions,
+  ) {
+    const open = (): ZlibHandle => ZlibHandle.inflate(windowBits);
+    this.#lease = new Lease(`inflate ${windowBits}`, keepsContext, open);
+    this.#keeps = keepsContext;
+    this.#turn = turn;
+  }
+
+  inflate(bytes: Uint8Array, isLast: boolean, sink: Sink): void | Promise<void> {
+    const work = { bytes, at: 0, isLast, sink };
+    if (!this.#advance(work)) return this.#goOn(work);
+  }
+
+  async #goOn(work: Work): Promise<void> {
+    do await this.#turn(); while (!this.#advance(work));
+  }
+
+  /** Inflates for a while; returns whether all is done. */
+  #advance(work: Work): boolean {
+    try {
+      for (let budget = SLICE; budget > 0; budget -= OUTPUT.length) {
+        if (this.#step(work)) return true;
+      }
+      return false;
+    } catch (error) {
+      this.#lease.close();
+      throw error;
+    }
+  }
+
+  /** Fills the output once; returns whether all is done. */
+  #step(work: Work): boolean {
+    const { handle } = this.#lease;
+    const { bytes, isLast, sink } = work;
+    const size = handle.write(bytes, work.at, OUTPUT, true);
+    const left = handle.inputLeft;
+    work.at = bytes.length - left;
+    const isDone = size < OUTPUT.length && left === 0;
+    if (isDone && isLast) this.#finish(handle);
+    if (size > 0) {
+      const isWhole = this.#isFirst && isDone && isLast;
+      this.#isFirst = false;
+      sink(OUTPUT.subarray(0, size), isWhole);
+    }
+    if (isDone && isLast) this.#isFirst = true;
+    // A block with BFINAL ends the stream (RFC 7692 section 7.2.3.4); what follows is a new one.
+    if (!isDone && size < OUTPUT.length) handle.reset();
+    return isDone;
+  }
+
+  /** Adds what was left out on the wire, and sees whether the message ended between two blocks. */
+  #finish(handle: ZlibHandle): void {
+    const tail = this.#keeps ? FLUSH_TAIL : PROBE;
+    const size = handle.write(tail, 0, NO_OUTPUT, true);
+    const left = handle.inputLeft;
+    const hadEnded = left === tail.length;
+    // The probe's last byte is left over where the stream has reached its end.
+    if (size > 0 || (!hadEnded && left !== (this.#keeps ? 0 : 1))) {
+      throw new Error("the message ends inside a block");
+    }
+    if (hadEnded && this.#keeps) handle.reset();
+    this.#lease.done();
+  }
+
+  close(): void {
+    this.#lease.close();
+  }
+}
+
+/** Codecs on {@linkcode ZlibHandle}s. */
+export const syncEngine: CodecEngine = {
+  createDeflater: (options) => new SyncDeflater(options),
+  createInflater: (options) => new SyncInflater(options),
+};
