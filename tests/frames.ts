@@ -52,16 +52,21 @@ export function xor(payload: Uint8Array, mask: Uint8Array): Uint8Array<ArrayBuff
 
 /**
  * The frames that `bytes` consist of, each checked against what `sender` may send: no bit, length
- * or order that RFC 6455 forbids, no fragments (this library sends none), nothing cut off.
+ * or order that RFC 6455 forbids, no fragments (this library sends none), nothing cut off. Where
+ * permessage-deflate was agreed on, messages may have RSV1; their payload is left as it is.
  */
-export function decodeFrames(sender: "client" | "server", bytes: Uint8Array): Frame[] {
+export function decodeFrames(
+  sender: "client" | "server",
+  bytes: Uint8Array,
+  mayCompress: boolean = false,
+): Frame[] {
   const frames: Frame[] = [];
   let at = 0;
   while (at < bytes.length) {
     const { frame, size } = decodeFrame(bytes.subarray(at));
     must(!frames.some(({ opcode }) => opcode === 8), "a frame follows a Close frame");
     must((frame.mask !== null) === (sender === "client"), "the mask does not belong to the role");
-    checkFrame(frame);
+    checkFrame(frame, mayCompress);
     frames.push(frame);
     at += size;
   }
@@ -93,12 +98,13 @@ function decodeFrame(bytes: Uint8Array): { frame: Frame; size: number } {
   return { frame, size };
 }
 
-function checkFrame({ fin, rsv, opcode, payload }: Frame): void {
+function checkFrame({ fin, rsv, opcode, payload }: Frame, mayCompress: boolean): void {
   must([1, 2, 8, 9, 10].includes(opcode), `opcode ${opcode} is not expected`);
   must(fin, "the frame is a fragment");
-  must(rsv === 0, "a reserved bit is set");
+  const isCompressed = mayCompress && rsv === 4 && opcode < 8;
+  must(rsv === 0 || isCompressed, "a reserved bit is set");
   if (opcode >= 8) must(payload.length <= 125, "a control frame is too long");
-  if (opcode === 1) new TextDecoder("utf-8", { fatal: true }).decode(payload);
+  if (opcode === 1 && !isCompressed) new TextDecoder("utf-8", { fatal: true }).decode(payload);
   if (opcode !== 8 || payload.length === 0) return;
   must(payload.length >= 2, "a Close frame has half a code");
   const code = payload[0] * 256 + payload[1];

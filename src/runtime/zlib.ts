@@ -59,16 +59,16 @@ export function passesSelfTest(engine: CodecEngine): boolean {
   }
 }
 
-function never(): Promise<void> {
-  throw new Error("A small message takes no turn");
-}
+const turn = (): Promise<void> => Promise.resolve();
 
 function deflates(engine: CodecEngine): boolean {
-  const options = { level: 6, windowBits: 15, memLevel: 8, keepsContext: true, turn: never };
+  const options = { level: 6, windowBits: 15, memLevel: 8, keepsContext: true, turn };
   const deflater = engine.createDeflater(options);
   const isRight = [HELLO, HELLO, HELLO.subarray(5)].every((message, i) => {
     const bytes = deflater.deflate(message);
-    return bytes instanceof Uint8Array && (i === 2 || isEqual(bytes, DEFLATED[i]));
+    if (bytes instanceof Uint8Array) return i === 2 || isEqual(bytes, DEFLATED[i]);
+    bytes.catch(() => {}); // a codec that is not ready at once is not chosen
+    return false;
   });
   deflater.close();
   return isRight;
@@ -101,14 +101,14 @@ function fails(engine: CodecEngine): boolean {
 }
 
 function createInflater(engine: CodecEngine, keepsContext: boolean): MessageInflater {
-  return engine.createInflater({ windowBits: 15, keepsContext, turn: never });
+  return engine.createInflater({ windowBits: 15, keepsContext, turn });
 }
 
 function inflate(inflater: MessageInflater, bytes: Uint8Array): Uint8Array {
   const pieces: number[] = [];
   const work = inflater.inflate(bytes, true, (piece) => pieces.push(...piece));
   if (work !== undefined) {
-    work.catch(() => {}); // a codec that is not ready at once is not chosen
+    work.catch(() => {});
     return new Uint8Array(1);
   }
   return Uint8Array.from(pieces);

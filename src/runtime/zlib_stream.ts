@@ -66,6 +66,8 @@ class StreamInflater implements MessageInflater {
   readonly #options: { readonly windowBits: number } & CodecOptions;
   #stream: InflateRaw | null = null;
   #isClosed = false;
+  /** Bytes of the current message that have come in. */
+  #taken = 0;
 
   constructor(options: { readonly windowBits: number } & CodecOptions) {
     this.#options = options;
@@ -73,8 +75,12 @@ class StreamInflater implements MessageInflater {
 
   async inflate(bytes: Uint8Array, isLast: boolean, sink: Sink): Promise<void> {
     try {
+      this.#taken += bytes.length;
       await this.#inflateAll(bytes, (piece) => sink(piece, false));
       if (!isLast) return;
+      const isEmpty = this.#taken === 0;
+      this.#taken = 0;
+      if (isEmpty) return; // no block at all: nothing that a flush could end
       await this.#inflateAll(FLUSH_TAIL, endsInside);
       if (!this.#options.keepsContext) await this.#finish();
     } catch (error) {

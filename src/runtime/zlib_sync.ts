@@ -216,8 +216,9 @@ class SyncInflater implements MessageInflater {
   readonly #lease: Lease;
   readonly #keeps: boolean;
   readonly #turn: () => Promise<void>;
-  /** Nothing of the current message has come out yet. */
-  #isFirst = true;
+  /** Bytes of the current message that have come in, and pieces of it that have come out. */
+  #taken = 0;
+  #pieces = 0;
 
   constructor(
     { windowBits, keepsContext, turn }: { readonly windowBits: number } & CodecOptions,
@@ -230,6 +231,7 @@ class SyncInflater implements MessageInflater {
 
   inflate(bytes: Uint8Array, isLast: boolean, sink: Sink): void | Promise<void> {
     const work = { bytes, at: 0, isLast, sink };
+    this.#taken += bytes.length;
     if (!this.#advance(work)) return this.#goOn(work);
   }
 
@@ -258,13 +260,9 @@ class SyncInflater implements MessageInflater {
     const left = handle.inputLeft;
     work.at = bytes.length - left;
     const isDone = size < OUTPUT.length && left === 0;
+    if (size > 0) sink(OUTPUT.subarray(0, size), isDone && isLast && this.#pieces === 0);
+    this.#pieces++;
     if (isDone && isLast) this.#finish(handle);
-    if (size > 0) {
-      const isWhole = this.#isFirst && isDone && isLast;
-      this.#isFirst = false;
-      sink(OUTPUT.subarray(0, size), isWhole);
-    }
-    if (isDone && isLast) this.#isFirst = true;
     // A block with BFINAL ends the stream (RFC 7692 section 7.2.3.4); what follows is a new one.
     if (!isDone && size < OUTPUT.length) handle.reset();
     return isDone;
@@ -272,6 +270,10 @@ class SyncInflater implements MessageInflater {
 
   /** Adds what was left out on the wire, and sees whether the message ended between two blocks. */
   #finish(handle: ZlibHandle): void {
+    const isEmpty = this.#taken === 0;
+    this.#taken = 0;
+    this.#pieces = 0;
+    if (isEmpty) return this.#lease.done(); // no block at all: nothing that a flush could end
     const tail = this.#keeps ? FLUSH_TAIL : PROBE;
     const size = handle.write(tail, 0, NO_OUTPUT, true);
     const left = handle.inputLeft;
