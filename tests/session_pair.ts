@@ -17,13 +17,14 @@ export interface PairOptions extends SessionOptions {
   readonly run?: SessionInit<unknown>["run"];
   readonly handlers?: SessionInit<unknown>["handlers"];
   readonly onError?: (error: unknown) => void;
+  readonly compression?: SessionInit<unknown>["compression"];
 }
 
 function createSession(
   conn: Conn,
   role: Role,
   clock: FakeClock,
-  { run, handlers, onError, memory: _, ...options }: PairOptions,
+  { run, handlers, onError, compression, memory: _, ...options }: PairOptions,
 ): WebSocketSession {
   const head = { method: "GET", target: "/", headers: new HeaderList() };
   return new WebSocketSession<unknown>({
@@ -39,6 +40,7 @@ function createSession(
     run,
     handlers,
     onError,
+    compression,
   });
 }
 
