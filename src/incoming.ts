@@ -173,6 +173,7 @@ export class Incoming<Data> {
     const request = toWebRequest(head, isSecure, hasBody ? { body } : undefined);
     const response = await fetch(request);
     if (!(response instanceof Response)) throw new TypeError("fetch did not return a Response");
+    if (response.status === 0) throw new TypeError("fetch returned Response.error()");
     await this.#respond(response, head.method);
   }
 

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { HandshakeError } from "./core/errors.ts";
 import type { HeaderList } from "./core/headers.ts";
 import type { RequestHead } from "./core/http.ts";
 
@@ -36,11 +37,16 @@ export function createRequestInfo(head: RequestHead, isSecure: boolean): Request
   return Object.freeze({ method, target, headers, toRequest });
 }
 
-/** A web `Request` for a head that has been read, with the body behind it. */
+/**
+ * A web `Request` for a head that has been read, with the body behind it. Throws a
+ * {@linkcode HandshakeError} with status 400 where this runtime takes its Host for no name, which
+ * only happens with names that begin with `xn--`.
+ */
 export function toWebRequest(head: RequestHead, isSecure: boolean, init?: RequestInit): Request {
   const { method, target, headers } = head;
   const origin = `${isSecure ? "https" : "http"}://${headers.get("host") ?? "localhost"}`;
   // Concatenated, not resolved: "//evil.example/x" is a path here, not an authority.
   const url = origin + (target.startsWith("/") ? target : "/");
+  if (!URL.canParse(url)) throw new HandshakeError("Host is not a name", { status: 400 });
   return new Request(url, { method, headers: [...headers], ...init });
 }

@@ -444,6 +444,34 @@ describe("serve()", () => {
     );
   });
 
+  test("a fetch that returns no proper response is an error of its own, and answered 500", async () => {
+    for (const result of [undefined, "text", Response.error()]) {
+      const errors: unknown[] = [];
+      const options = {
+        fetch: () => result as Response,
+        onError: (error: unknown) => errors.push(error),
+      };
+      await withServer(options, echo, async (server) => {
+        const [status] = await answer(server, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        assertEquals(status, 500);
+      });
+      assertEquals([errors.length, errors[0] instanceof TypeError], [1, true]);
+    }
+  });
+
+  test("H-21 a Host that is a name on some runtimes only harms nobody", async () => {
+    const errors: unknown[] = [];
+    const options = {
+      fetch: (request: Request) => new Response(request.url),
+      onError: (error: unknown) => errors.push(error),
+    };
+    await withServer(options, echo, async (server) => {
+      const [status] = await answer(server, "GET / HTTP/1.1\r\nHost: xn--a\r\n\r\n");
+      assert([200, 400].includes(status), `${status}`);
+      assertEquals(errors, []);
+    });
+  });
+
   test("sends 100 Continue to a client that waits for it, 417 to other expectations", async () => {
     const fetch = async (request: Request) => new Response(await request.text());
     await withServer({ fetch }, echo, async (server) => {
