@@ -28,6 +28,7 @@ interface Socket {
   readonly remotePort: number;
   write(bytes: Uint8Array, offset: number, length: number): number;
   shutdown(): void;
+  close(): void;
   terminate(): void;
   pause(): void;
   resume(): void;
@@ -61,12 +62,14 @@ class BunSocket implements Conn {
   readonly remoteAddr: Addr;
   readonly #socket: Socket;
   readonly #inflow: Inflow;
+  readonly #isSecure: boolean;
   #write: PendingWrite | null = null;
   #error: Error | null = null;
   #isClosed = false;
 
-  constructor(socket: Socket, isUnix: boolean) {
+  constructor(socket: Socket, isUnix: boolean, isSecure: boolean) {
     this.#socket = socket;
+    this.#isSecure = isSecure;
     this.#inflow = new Inflow(socket);
     this.remoteAddr = isUnix
       ? { transport: "unix", path: "" }
@@ -109,8 +112,16 @@ class BunSocket implements Conn {
     this.#inflow.close();
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#socket.terminate();
+    this.#release();
     this.#failWrite();
+  }
+
+  // terminate() drops what the system has yet to send, and resets what both sides have ended in good
+  // order. With TLS it has to be, behind FIN: there close() waits for a peer that does not read.
+  #release(): void {
+    if (!this.#isSecure) return this.#socket.close();
+    this.#socket.shutdown();
+    this.#socket.terminate();
   }
 
   receive(bytes: Uint8Array): void {
@@ -161,7 +172,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const socket: SocketHandlers = {
     ...EVENTS,
     open(socket) {
-      socket.data = new BunSocket(socket, unix !== undefined);
+      socket.data = new BunSocket(socket, unix !== undefined, tls !== undefined);
       queue.push(socket.data);
     },
   };
@@ -215,7 +226,7 @@ export function dial(options: DialOptions): Promise<Conn> {
       ...EVENTS,
       open(socket) {
         dialled = socket;
-        socket.data = new BunSocket(socket, unix !== undefined);
+        socket.data = new BunSocket(socket, unix !== undefined, tls !== undefined);
         if (signal?.aborted) socket.terminate();
         else if (tls === undefined) ready(socket);
       },

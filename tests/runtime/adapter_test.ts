@@ -66,6 +66,28 @@ describe(`listen() and dial() of ${mod.runtimeName}`, () => {
     for (const end of [client, server!, listener]) end.close();
   });
 
+  test("close() loses nothing that a write has handed over", async () => {
+    const listener = await mod.listen({ hostname: "127.0.0.1", port: 0 });
+    const client = await mod.dial({ hostname: "127.0.0.1", port: (listener.addr as TcpAddr).port });
+    const server = (await listener.accept())!;
+    // Enough to fill what the peer's side of the connection takes without reading.
+    let handedOver = 0;
+    let isTaken = true;
+    while (isTaken && handedOver < 64) {
+      const writing = server.write(new Uint8Array(262_144)).then(() => true, () => false);
+      isTaken = await Promise.race([writing, new Promise<false>((r) => setTimeout(r, 200, false))]);
+      if (isTaken) handedOver++;
+    }
+    assert(handedOver > 0);
+    server.close();
+    let size = 0;
+    for (let bytes = await client.read(); bytes !== null; bytes = await client.read()) {
+      size += bytes.length;
+    }
+    assert(size >= handedOver * 262_144, `${size} bytes of ${handedOver} times 256 KiB`);
+    for (const end of [client, listener]) end.close();
+  });
+
   test("IPv6 works where the machine has it", async () => {
     const listener = await mod.listen({ hostname: "::1", port: 0 }).catch((error) => {
       assertStringIncludes(error.message, "Cannot listen on [::1]:0");

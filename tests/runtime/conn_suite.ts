@@ -136,6 +136,17 @@ export function testConn(name: string, transport: Transport): void {
       });
     });
 
+    test("close() behind the peer's FIN ends the stream in good order, without a reset", async () => {
+      await withPair(transport, async (client, server) => {
+        await client.closeWrite();
+        assertEquals(await server.read(), null);
+        await server.write(Uint8Array.of(1, 2, 3));
+        server.close();
+        assertEquals(Array.from((await client.read())!), [1, 2, 3]);
+        assertEquals(await client.read(), null);
+      });
+    });
+
     test("close() rejects a pending write", async () => {
       await withPair(transport, async (client) => {
         const writing = client.write(new Uint8Array(64 * MIB));
