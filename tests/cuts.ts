@@ -27,6 +27,27 @@ export function* cuts(bytes: Uint8Array): Generator<Cut> {
   for (const seed of SEEDS) yield { name: `seed ${seed}`, pieces: randomPieces(bytes, seed) };
 }
 
+/**
+ * Fewer of these ways, for bytes that go over a network: whole, byte by byte (in a hundred pieces
+ * if they are many), in random pieces.
+ */
+export const FEW_CUTS: readonly {
+  readonly name: string;
+  readonly cut: (bytes: Uint8Array) => Uint8Array[];
+}[] = [
+  { name: "whole", cut: (bytes) => [bytes] },
+  { name: "byte by byte", cut: (bytes) => equalPieces(bytes) },
+  { name: "seed 1", cut: (bytes) => randomPieces(bytes, 1) },
+  { name: "seed 2", cut: (bytes) => randomPieces(bytes, 2) },
+];
+
+function equalPieces(bytes: Uint8Array): Uint8Array[] {
+  const size = bytes.length <= EVERYWHERE_UP_TO ? 1 : Math.ceil(bytes.length / 100);
+  const pieces: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length; at += size) pieces.push(bytes.slice(at, at + size));
+  return pieces;
+}
+
 function twoWayCuts(length: number): number[] {
   const everywhere = Array.from({ length: Math.max(0, length - 1) }, (_, i) => i + 1);
   if (length <= EVERYWHERE_UP_TO) return everywhere;

@@ -1,0 +1,230 @@
+/**
+ * The tables of the catalogue as cases that run over TCP: what to play, and what the table says
+ * must come of it.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import type { Role } from "../../src/core/receiver.ts";
+import { REQUEST_VECTORS, type RequestVector } from "../core/request_vectors.ts";
+import { RESPONSE_VECTORS, type ResponseVector } from "../core/response_vectors.ts";
+import { type Vector, VECTORS } from "../core/vectors.ts";
+import { frame, utf8, wire } from "../core/wire.ts";
+import { FEW_CUTS } from "../cuts.ts";
+import { joinBytes } from "../frames.ts";
+import { latin1 } from "../latin1.ts";
+import { REQUEST } from "../raw_peer.ts";
+import { answerWith, ClientBench, switching } from "./client_bench.ts";
+import { ServerBench } from "./server_bench.ts";
+import { quote } from "./words.ts";
+
+/** Where cases are run. */
+export interface Bench {
+  readonly server: ServerBench;
+  readonly client: ClientBench;
+}
+
+/** One row of a table. */
+export interface Case {
+  /** The row's name, id first, and which end is under test. */
+  readonly name: string;
+  /** What happens when the bytes are cut in this way. */
+  readonly play: (bench: Bench, cut: Cut) => Promise<string[]>;
+  /** Throws unless the transcript is what the table says. */
+  readonly check: (transcript: readonly string[]) => void;
+}
+
+type Cut = (bytes: Uint8Array) => Uint8Array[];
+
+/** How a peer ends a case that does not end by itself. */
+const END = frame(0x88, joinBytes([3, 0xe8], utf8("end")));
+
+function requestCase(vector: RequestVector): Case {
+  const { request, status, has = [] } = vector;
+  const end = status === 101 ? wire("server", END) : new Uint8Array(0);
+  const bytes = joinBytes(latin1(request), end);
+  return {
+    name: `${vector.name} (server)`,
+    play: ({ server }, cut) => server.play(cut(bytes)),
+    check(transcript) {
+      const received = linesOf("peer", transcript);
+      assertEquals(received[0].slice(0, 13), `HTTP/1.1 ${status} `, received.join("\n"));
+      for (const line of has) assert(received.some((other) => sameField(line, other)), line);
+      assertEquals(received.at(-1), "FIN");
+      if (status === 101) return assertEquals(received.slice(-2), ['close 1000 ""', "FIN"]);
+      assertEquals(linesOf("server", transcript), []);
+      assert(received.some((line) => sameField("connection", line) && /close/.test(line)));
+      assert(/^body ".*"$/.test(received.at(-2)!), received.at(-2));
+    },
+  };
+}
+
+function sameField(line: string, other: string): boolean {
+  const [name, value = ""] = line.split(": ");
+  const [otherName, otherValue = ""] = other.split(": ");
+  return name === otherName.toLowerCase() && otherValue.includes(value);
+}
+
+function linesOf(who: string, transcript: readonly string[]): string[] {
+  const prefix = `${who}: `;
+  return transcript.filter((line) => line.startsWith(prefix)).map((line) =>
+    line.slice(prefix.length)
+  );
+}
+
+function responseCase(vector: ResponseVector): Case {
+  const { answer, outcome, status = 0 } = vector;
+  const opens = "protocol" in outcome;
+  const end = opens ? wire("client", END) : new Uint8Array(0);
+  return {
+    name: `${vector.name} (client)`,
+    play: ({ client }, cut) =>
+      client.play({
+        answer: (accept) => joinBytes(latin1(answer(accept)), end),
+        cut,
+        endsWithFin: status >= 200,
+      }),
+    check(transcript) {
+      const lines = linesOf("client", transcript);
+      if (opens) {
+        const { protocol } = outcome;
+        const open = protocol === "" ? "open" : `open subprotocol ${protocol}`;
+        return assertEquals(lines, [open, 'closed 1000 "end" clean']);
+      }
+      assertStringIncludes(lines[0], `HandshakeError ${status || "without status"}: `);
+      assertStringIncludes(lines[0], outcome.error);
+    },
+  };
+}
+
+function frameCase(vector: Vector, role: Role): Case | null {
+  const frames = vector.wire(role);
+  if (frames === null) return null;
+  const isOver = /^(?:close|error) /.test(vector.events.at(-1) ?? "");
+  const bytes = isOver ? frames : joinBytes(frames, wire(role, END));
+  const events = isOver ? vector.events : [...vector.events, 'close 1000 "end"'];
+  return {
+    name: `${vector.name} (${role})`,
+    play: ({ server, client }, cut) =>
+      role === "server"
+        ? server.play(cut(joinBytes(latin1(REQUEST), bytes)))
+        : client.play({ answer: (accept) => answerWith(switching(accept), bytes), cut }),
+    check(transcript) {
+      assertEquals(linesOf(role, transcript), ["open", ...events.flatMap(seenBySession)]);
+      const received = linesOf("peer", transcript);
+      const fromHere = role === "server" ? received.slice(4) : received;
+      assertEquals(fromHere, [...pongs(events), ...events.flatMap(answers), "FIN"]);
+    },
+  };
+}
+
+/** What a user of the session sees of an event. */
+function seenBySession(event: string): string[] {
+  const [type, code] = event.split(" ");
+  const rest = event.slice(type.length + code.length + 2);
+  switch (type) {
+    case "close":
+      return [`closed ${code} ${quoteAgain(rest)} clean`];
+    case "error":
+      return [`closed 1006 "" not clean, ProtocolError ${code}: ${rest}`];
+    case "text":
+      return [`text ${quoteAgain(event.slice(5))}`];
+    case "binary":
+      return [event];
+    default:
+      return [];
+  }
+}
+
+function pongs(events: readonly string[]): string[] {
+  return events.filter((event) => event.startsWith("ping ")).map((event) =>
+    event.replace("ping", "pong").trimEnd()
+  );
+}
+
+/** What an echo answers to an event, pongs aside. */
+function answers(event: string): string[] {
+  const [type, code] = event.split(" ");
+  switch (type) {
+    case "close":
+      return [code === "1005" ? "close without code" : `close ${code} ""`];
+    case "error":
+      return [`close ${code} ${quote(event.slice(7 + code.length))}`];
+    default:
+      return seenBySession(event);
+  }
+}
+
+/** The table's texts are JSON; those of transcripts are ASCII, too, and not as long. */
+function quoteAgain(json: string): string {
+  return quote(JSON.parse(json));
+}
+
+/** Every row of every table, for both roles. */
+export const CASES: readonly Case[] = [
+  ...REQUEST_VECTORS.map(requestCase),
+  ...RESPONSE_VECTORS.map(responseCase),
+  ...VECTORS.flatMap((vector) => [frameCase(vector, "server"), frameCase(vector, "client")])
+    .filter((row) => row !== null),
+];
+
+/** How long one case may take, in milliseconds. */
+const CASE_TIMEOUT = 10_000;
+
+/** The transcript of a case; fails if it depends on how the bytes are cut (O6). */
+export async function transcriptOf({ name, play }: Case, bench: Bench): Promise<string[]> {
+  let first: string[] | null = null;
+  for (const { name: cutName, cut } of FEW_CUTS) {
+    const lines = await within(CASE_TIMEOUT, `${name}, ${cutName}`, play(bench, cut));
+    first ??= lines;
+    assertEquals(lines, first, `${cutName}: other events than whole`);
+  }
+  return first!;
+}
+
+async function within<T>(ms: number, what: string, promise: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what}: not over after ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([promise, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** What came of a case. */
+export type Outcome = { readonly transcript: string[] } | { readonly error: unknown };
+
+/** How many cases are under way at the same time, each on a bench of its own. */
+const BENCHES = 6;
+
+/** Runs all cases; each outcome is a promise of its own, so that each can be a test. */
+export function runAll(cases: readonly Case[]): {
+  outcomes: Map<string, Promise<Outcome>>;
+  finished: Promise<void>;
+} {
+  const tell = new Map<string, (outcome: Outcome) => void>();
+  const outcomes = new Map(cases.map(({ name }) => {
+    assert(!tell.has(name), `two cases are called ${name}`);
+    return [name, new Promise<Outcome>((resolve) => tell.set(name, resolve))];
+  }));
+  const queue = cases.values();
+  const work = async (): Promise<void> => {
+    const bench = { server: await ServerBench.start(), client: await ClientBench.start() };
+    for (const row of queue) {
+      const outcome = await transcriptOf(row, bench).then(
+        (transcript) => ({ transcript }),
+        (error) => ({ error }),
+      );
+      tell.get(row.name)!(outcome);
+    }
+    bench.client.stop();
+    await bench.server.stop();
+  };
+  const finished = Promise.all(Array.from({ length: BENCHES }, work)).then(() => {});
+  finished.catch(() => {}); // looked at in a test of its own
+  return { outcomes, finished };
+}

@@ -1,0 +1,76 @@
+/**
+ * The tables of the catalogue over TCP, on the runtime that this test runs on. Every transcript has
+ * to be what the table says, and to the letter what `transcripts.txt` says: that makes it the same
+ * on all runtimes (oracle O7).
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import process from "node:process";
+import { describe, test } from "node:test";
+import v8 from "node:v8";
+import vm from "node:vm";
+import { CASES, runAll } from "./cases.ts";
+import { readTranscripts, titleOf } from "./transcripts.ts";
+
+const MIB = 1_048_576;
+
+/** O1: what nobody has caught. */
+const uncaught: unknown[] = [];
+process.on("uncaughtException", (error) => uncaught.push(error));
+process.on("unhandledRejection", (error) => uncaught.push(error));
+
+const expected = readTranscripts();
+const { outcomes, finished } = runAll(CASES);
+
+for (const group of ["H", "R", "RFC", "F", "X"]) {
+  const cases = CASES.filter(({ name }) =>
+    name.startsWith(`${group}-`) || name.startsWith(`${group} `)
+  );
+  describe(`The catalogue's ${group} over TCP`, () => {
+    for (const row of cases) {
+      test(titleOf(row), async () => {
+        const outcome = await outcomes.get(row.name)!;
+        if ("error" in outcome) throw outcome.error;
+        row.check(outcome.transcript);
+        assertEquals(outcome.transcript, expected.get(titleOf(row)));
+      });
+    }
+
+    test(`O4 ${group} leaves no memory behind`, async () => {
+      await finished;
+      const before = memoryUsed();
+      const again = runAll(cases);
+      for (const outcome of again.outcomes.values()) assert("transcript" in await outcome);
+      await again.finished;
+      const grown = memoryUsed() - before;
+      assert(grown < 32 * MIB, `${Math.round(grown / MIB)} MiB`);
+    });
+  });
+}
+
+test("O1 nothing is left uncaught, O2 each server serves to the end", async () => {
+  await finished;
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals(uncaught, []);
+});
+
+test("transcripts.txt has one block for each case", () => {
+  assertEquals([...expected.keys()], CASES.map(titleOf));
+});
+
+/** The memory of this process without garbage. */
+function memoryUsed(): number {
+  const { Bun } = globalThis as { Bun?: { gc(force: boolean): void } };
+  if (Bun !== undefined) Bun.gc(true);
+  else collectGarbage();
+  return process.memoryUsage().rss;
+}
+
+/** What V8's flag `--expose-gc` gives, on Deno and Node. */
+function collectGarbage(): void {
+  v8.setFlagsFromString("--expose-gc");
+  const gc: () => void = vm.runInNewContext("gc");
+  gc();
+}
