@@ -62,7 +62,7 @@ describe("HeadReader and checkResponse()", () => {
       if ("protocol" in outcome) return assertEquals(agreed.protocol, outcome.protocol);
       if (name === "R-13 9 interim responses") return assertEquals(agreed.protocol, "");
       assert(agreed instanceof HandshakeError, String(agreed));
-      assertEquals(agreed.status, status);
+      assertEquals([agreed.status, agreed.headers], [status, [...whole[0].headers]]);
       assertStringIncludes(agreed.message, outcome.error);
     });
   }
