@@ -120,7 +120,7 @@ export async function connect<Data = unknown>(
   } catch (error) {
     offer?.close();
     attempt.fail();
-    throw attempt.signal.aborted ? attempt.signal.reason : error;
+    throw attempt.explain(error);
   } finally {
     attempt.end();
   }
@@ -211,6 +211,13 @@ class Attempt {
 
   fail(): void {
     this.#conn?.close();
+  }
+
+  /** Why connecting failed: a refusal is one even if there was no time for all of its body. */
+  explain(error: unknown): unknown {
+    const { aborted, reason } = this.signal;
+    const isRefusal = error instanceof HandshakeError && error.status !== undefined;
+    return aborted && !(isRefusal && reason instanceof TimeoutError) ? reason : error;
   }
 
   end(): void {
