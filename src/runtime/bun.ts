@@ -50,6 +50,9 @@ interface BunNet {
 }
 const bun: BunNet = (globalThis as unknown as { Bun: BunNet }).Bun;
 
+/** The protocol that TLS agrees on (ALPN), as on the wire: Bun sends a name without its length as it is. */
+const HTTP_1_1 = "\x08http/1.1";
+
 /** A write that the system has taken only part of. */
 interface PendingWrite {
   readonly bytes: Uint8Array;
@@ -184,7 +187,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   try {
     const server = bun.listen({
       ...(unix === undefined ? { hostname, port } : { unix }),
-      tls: tls && { ...tls, ALPNProtocols: "http/1.1" },
+      tls: tls && { ...tls, ALPNProtocols: HTTP_1_1 },
       allowHalfOpen: true,
       socket,
     });
@@ -256,7 +259,7 @@ function clientTls({ hostname, tls }: DialOptions): object {
   return {
     ca: tls?.caCerts,
     serverName: tls?.serverName ?? hostname,
-    ALPNProtocols: "http/1.1",
+    ALPNProtocols: HTTP_1_1,
     rejectUnauthorized: true,
   };
 }
