@@ -61,16 +61,17 @@ const CA_EXTENSIONS = [
   extension("2.5.29.19", true, sequence(TRUE)), // basicConstraints: an authority
   extension("2.5.29.15", true, der(0x03, [1, 0x06])), // keyUsage: signs certificates
 ];
-const SERVER_EXTENSIONS = [
-  extension("2.5.29.19", true, sequence()),
-  extension("2.5.29.15", true, der(0x03, [7, 0x80])), // keyUsage: digital signature
-  extension("2.5.29.37", false, sequence(oid("1.3.6.1.5.5.7.3.1"))), // for servers
-  extension(
-    "2.5.29.17",
-    false,
-    sequence(der(0x82, [...new TextEncoder().encode("localhost")]), der(0x87, [127, 0, 0, 1])),
-  ),
-];
+const NAME: Der = der(0x82, [...new TextEncoder().encode("localhost")]);
+const ADDRESS: Der = der(0x87, [127, 0, 0, 1]);
+
+function serverExtensions(names: readonly Der[]): Der[] {
+  return [
+    extension("2.5.29.19", true, sequence()),
+    extension("2.5.29.15", true, der(0x03, [7, 0x80])), // keyUsage: digital signature
+    extension("2.5.29.37", false, sequence(oid("1.3.6.1.5.5.7.3.1"))), // for servers
+    extension("2.5.29.17", false, sequence(...names)),
+  ];
+}
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256" };
 
@@ -84,9 +85,11 @@ async function createCertificate(
   publicKey: CryptoKey,
   issuerKey: CryptoKey,
   extensions: readonly Der[],
+  days: number = 7,
 ): Promise<Der> {
   const day = 86_400_000;
-  const validity = sequence(time(new Date(Date.now() - day)), time(new Date(Date.now() + 7 * day)));
+  const now = Date.now();
+  const validity = sequence(time(new Date(now - 3 * day)), time(new Date(now + days * day)));
   const spki = [...new Uint8Array(await crypto.subtle.exportKey("spki", publicKey))];
   const body = sequence(
     der(0xa0, integer(2)),
@@ -122,8 +125,18 @@ function pem(label: string, bytes: Uint8Array | Der): string {
   return `-----BEGIN ${label}-----\n${base64}\n-----END ${label}-----\n`;
 }
 
+/** What may be wrong with a certificate. */
+export interface CertificateOptions {
+  /** Days from now until it expires; negative if it has. @default {7} */
+  readonly days?: number;
+  /** Whether it is for `localhost` alone, not for `127.0.0.1`. */
+  readonly withoutAddress?: boolean;
+}
+
 /** Makes an authority and a certificate for this run. */
-export async function createCertificates(): Promise<Certificates> {
+export async function createCertificates(
+  { days, withoutAddress = false }: CertificateOptions = {},
+): Promise<Certificates> {
   const [authority, server] = [await createKeys(), await createKeys()];
   const sign = authority.privateKey;
   const ca = await createCertificate(
@@ -133,7 +146,14 @@ export async function createCertificates(): Promise<Certificates> {
     sign,
     CA_EXTENSIONS,
   );
-  const cert = await createCertificate(2, "localhost", server.publicKey, sign, SERVER_EXTENSIONS);
+  const cert = await createCertificate(
+    2,
+    "localhost",
+    server.publicKey,
+    sign,
+    serverExtensions(withoutAddress ? [NAME] : [NAME, ADDRESS]),
+    days,
+  );
   const key = new Uint8Array(await crypto.subtle.exportKey("pkcs8", server.privateKey));
   return {
     ca: pem("CERTIFICATE", ca),
