@@ -7,6 +7,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Role } from "../../src/core/receiver.ts";
+import { COMPRESSED_VECTORS, type CompressedVector } from "../core/compressed_vectors.ts";
 import { REQUEST_VECTORS, type RequestVector } from "../core/request_vectors.ts";
 import { RESPONSE_VECTORS, type ResponseVector } from "../core/response_vectors.ts";
 import { type Vector, VECTORS } from "../core/vectors.ts";
@@ -14,15 +15,44 @@ import { frame, utf8, wire } from "../core/wire.ts";
 import { FEW_CUTS } from "../cuts.ts";
 import { joinBytes } from "../frames.ts";
 import { latin1 } from "../latin1.ts";
-import { REQUEST } from "../raw_peer.ts";
+import { REQUEST, requestWith } from "../raw_peer.ts";
 import { answerWith, ClientBench, switching } from "./client_bench.ts";
 import { ServerBench } from "./server_bench.ts";
 import { quote } from "./words.ts";
 
-/** Where cases are run. */
-export interface Bench {
+/** Both ends, to be played to. */
+interface Ends {
   readonly server: ServerBench;
   readonly client: ClientBench;
+}
+
+/** Where cases are run: without compression, with it, and with contexts that outlive messages. */
+export interface Bench {
+  readonly plain: Ends;
+  readonly compressed: Ends;
+  readonly takeover: Ends;
+}
+
+/** What an end answers is not compressed, so that transcripts can tell it. */
+const COMPRESS = { threshold: Infinity };
+
+async function startBench(): Promise<Bench> {
+  const start = async (compress: Parameters<typeof ServerBench.start>[0]): Promise<Ends> => ({
+    server: await ServerBench.start(compress),
+    client: await ClientBench.start(compress),
+  });
+  return {
+    plain: await start(false),
+    compressed: await start(COMPRESS),
+    takeover: await start({ ...COMPRESS, contextTakeover: true }),
+  };
+}
+
+async function stopBench(bench: Bench): Promise<void> {
+  for (const { server, client } of [bench.plain, bench.compressed, bench.takeover]) {
+    client.stop();
+    await server.stop();
+  }
 }
 
 /** One row of a table. */
@@ -46,7 +76,7 @@ function requestCase(vector: RequestVector): Case {
   const bytes = joinBytes(latin1(request), end);
   return {
     name: `${vector.name} (server)`,
-    play: ({ server }, cut) => server.play(cut(bytes)),
+    play: ({ plain }, cut) => plain.server.play(cut(bytes)),
     check(transcript) {
       const received = linesOf("peer", transcript);
       assertEquals(received[0].slice(0, 13), `HTTP/1.1 ${status} `, received.join("\n"));
@@ -79,8 +109,8 @@ function responseCase(vector: ResponseVector): Case {
   const end = opens ? wire("client", END) : new Uint8Array(0);
   return {
     name: `${vector.name} (client)`,
-    play: ({ client }, cut) =>
-      client.play({
+    play: ({ plain }, cut) =>
+      plain.client.play({
         answer: (accept) => joinBytes(latin1(answer(accept)), end),
         cut,
         endsWithFin: status >= 200,
@@ -106,7 +136,7 @@ function frameCase(vector: Vector, role: Role): Case | null {
   const events = isOver ? vector.events : [...vector.events, 'close 1000 "end"'];
   return {
     name: `${vector.name} (${role})`,
-    play: ({ server, client }, cut) =>
+    play: ({ plain: { server, client } }, cut) =>
       role === "server"
         ? server.play(cut(joinBytes(latin1(REQUEST), bytes)))
         : client.play({ answer: (accept) => answerWith(switching(accept), bytes), cut }),
@@ -115,6 +145,48 @@ function frameCase(vector: Vector, role: Role): Case | null {
       const received = linesOf("peer", transcript);
       const fromHere = role === "server" ? received.slice(4) : received;
       assertEquals(fromHere, [...pongs(events), ...events.flatMap(answers), "FIN"]);
+    },
+  };
+}
+
+const NO_TAKEOVER = "; server_no_context_takeover; client_no_context_takeover";
+
+/** Limits are the same for all connections of a bench: cases with others run in memory only. */
+function compressedCases(vector: CompressedVector): Case[] {
+  if (vector.limits !== undefined) return [];
+  const contexts = vector.keepsContext === undefined ? [true, false] : [vector.keepsContext];
+  return (["server", "client"] as const).flatMap((role) =>
+    contexts.map((keepsContext) => compressedCase(vector, role, keepsContext))
+  );
+}
+
+function compressedCase(vector: CompressedVector, role: Role, keepsContext: boolean): Case {
+  const name = `${vector.name}, ${keepsContext ? "with" : "no"} context`;
+  // What zlib says of corrupt bytes is not in the table.
+  const events = vector.events.map((event) => event.replace("…", "REASON"));
+  const row = frameCase({ name, events, wire: () => wire(role, ...vector.frames) }, role)!;
+  const extensions = `permessage-deflate${keepsContext ? "" : NO_TAKEOVER}`;
+  const request = requestWith("Sec-WebSocket-Extensions: permessage-deflate");
+  const isOver = /^(?:close|error) /.test(vector.events.at(-1) ?? "");
+  const bytes = wire(role, ...vector.frames, ...(isOver ? [] : [END]));
+  return {
+    name: row.name,
+    play: (bench, cut) => {
+      const { server, client } = keepsContext ? bench.takeover : bench.compressed;
+      if (role === "server") return server.play(cut(joinBytes(latin1(request), bytes)));
+      const answer = (accept: string): Uint8Array =>
+        answerWith(switching(accept, extensions), bytes);
+      return client.play({ answer, cut });
+    },
+    check(transcript) {
+      const isAnswer = (line: string): boolean => /^peer: sec-websocket-extensions: /i.test(line);
+      assertEquals(transcript.filter(isAnswer).length, role === "server" ? 1 : 0);
+      const opened = `${role}: open with ${extensions}`;
+      assertEquals(transcript.filter((line) => line === opened).length, 1);
+      const lines = transcript.filter((line) => !isAnswer(line)).map((line) =>
+        line === opened ? `${role}: open` : line
+      );
+      row.check(lines.map((line) => line.replace(/Message cannot be inflated: [^"]*/, "REASON")));
     },
   };
 }
@@ -167,6 +239,7 @@ export const CASES: readonly Case[] = [
   ...RESPONSE_VECTORS.map(responseCase),
   ...VECTORS.flatMap((vector) => [frameCase(vector, "server"), frameCase(vector, "client")])
     .filter((row) => row !== null),
+  ...COMPRESSED_VECTORS.flatMap(compressedCases),
 ];
 
 /** How long one case may take, in milliseconds. */
@@ -213,7 +286,7 @@ export function runAll(cases: readonly Case[]): {
   }));
   const queue = cases.values();
   const work = async (): Promise<void> => {
-    const bench = { server: await ServerBench.start(), client: await ClientBench.start() };
+    const bench = await startBench();
     for (const row of queue) {
       const outcome = await transcriptOf(row, bench).then(
         (transcript) => ({ transcript }),
@@ -221,8 +294,7 @@ export function runAll(cases: readonly Case[]): {
       );
       tell.get(row.name)!(outcome);
     }
-    bench.client.stop();
-    await bench.server.stop();
+    await stopBench(bench);
   };
   const finished = Promise.all(Array.from({ length: BENCHES }, work)).then(() => {});
   finished.catch(() => {}); // looked at in a test of its own

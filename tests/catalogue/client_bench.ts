@@ -5,7 +5,13 @@
  * @module
  */
 
-import { connect, HandshakeError, type Listener, type TcpAddr } from "../../mod.ts";
+import {
+  connect,
+  HandshakeError,
+  type Listener,
+  type SessionOptions,
+  type TcpAddr,
+} from "../../mod.ts";
 import { acceptKey } from "../../src/core/handshake.ts";
 import { listen } from "../../src/runtime/mod.ts";
 import { OFFERED } from "../core/response_vectors.ts";
@@ -25,28 +31,31 @@ export interface Play {
 }
 
 /** The response that opens a session. */
-export function switching(accept: string): string {
+export function switching(accept: string, extensions?: string): string {
+  const field = extensions === undefined ? "" : `Sec-WebSocket-Extensions: ${extensions}\r\n`;
   return "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-    `Sec-WebSocket-Accept: ${accept}\r\n\r\n`;
+    `Sec-WebSocket-Accept: ${accept}\r\n${field}\r\n`;
 }
 
 /** Where clients are played to: one connection at a time. */
 export class ClientBench {
   readonly #listener: Listener;
+  readonly #compress: SessionOptions["compress"];
 
-  private constructor(listener: Listener) {
+  private constructor(listener: Listener, compress: SessionOptions["compress"]) {
     this.#listener = listener;
+    this.#compress = compress;
   }
 
-  static async start(): Promise<ClientBench> {
-    return new ClientBench(await listen({ hostname: "127.0.0.1", port: 0 }));
+  static async start(compress: SessionOptions["compress"] = false): Promise<ClientBench> {
+    return new ClientBench(await listen({ hostname: "127.0.0.1", port: 0 }), compress);
   }
 
   /** Answers a client's request with these bytes; returns what happened. */
   async play(play: Play): Promise<string[]> {
     const { port } = this.#listener.addr as TcpAddr;
     const [client, server] = await Promise.all([
-      runClient(`ws://127.0.0.1:${port}/`),
+      runClient(`ws://127.0.0.1:${port}/`, this.#compress),
       this.#serve(play),
     ]);
     return [
@@ -91,10 +100,13 @@ function hasClose({ bytes }: BytePeer): boolean {
   }
 }
 
-async function runClient(url: string): Promise<string[]> {
+async function runClient(
+  url: string,
+  compress: SessionOptions["compress"],
+): Promise<string[]> {
   const witness = new Witness();
   try {
-    const session = await connect(url, { protocols: OFFERED, closeTimeout: 5000 });
+    const session = await connect(url, { protocols: OFFERED, closeTimeout: 5000, compress });
     session.closed.then((status) => witness.ended(session, status));
     witness.opened(session);
     for await (const message of session) {

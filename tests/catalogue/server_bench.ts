@@ -6,7 +6,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { serve, type Server, type TcpAddr } from "../../mod.ts";
+import { serve, type Server, type SessionOptions, type TcpAddr } from "../../mod.ts";
 import { dial } from "../../src/runtime/mod.ts";
 import { REQUEST } from "../raw_peer.ts";
 import { latin1 } from "../latin1.ts";
@@ -29,12 +29,13 @@ export class ServerBench {
     this.#current = current;
   }
 
-  static async start(): Promise<ServerBench> {
+  static async start(compress: SessionOptions["compress"] = false): Promise<ServerBench> {
     const errors: unknown[] = [];
     const current = { witness: new Witness() };
     const server = await serve({
       port: 0,
       closeTimeout: CLOSE_TIMEOUT,
+      compress,
       accept: ({ target }) => target === "/refused" ? refusal() : undefined,
       onError: (error) => errors.push(error),
     }, {

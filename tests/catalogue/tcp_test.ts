@@ -24,7 +24,7 @@ process.on("unhandledRejection", (error) => uncaught.push(error));
 const expected = readTranscripts();
 const { outcomes, finished } = runAll(CASES);
 
-for (const group of ["H", "R", "RFC", "F", "X"]) {
+for (const group of ["H", "R", "RFC", "F", "X", "C"]) {
   const cases = CASES.filter(({ name }) =>
     name.startsWith(`${group}-`) || name.startsWith(`${group} `)
   );
