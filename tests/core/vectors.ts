@@ -6,8 +6,7 @@
  */
 
 import type { Role } from "../../src/core/receiver.ts";
-import { joinBytes } from "../frames.ts";
-import { frame, hex, line, type RawFrame, utf8, wire } from "./wire.ts";
+import { closeFrame, frame, hex, line, type RawFrame, utf8, wire } from "./wire.ts";
 
 /** Bytes that a peer sends, and what they amount to. */
 export interface Vector {
@@ -298,11 +297,6 @@ const MESSAGES: readonly Vector[] = [
   ),
 ];
 
-const closeOf = (code: number, reason: string | Uint8Array = ""): RawFrame => {
-  const text = typeof reason === "string" ? utf8(reason) : reason;
-  return frame(CLOSE, joinBytes([code >> 8, code & 0xff], text));
-};
-
 const CLOSING: readonly Vector[] = [
   fails(
     "X-1 close of 1 byte",
@@ -310,7 +304,7 @@ const CLOSING: readonly Vector[] = [
     "error 1002 Close frame has a payload of 1 byte",
   ),
   ...[0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65_535].map((code) =>
-    fails(`X-2 code ${code}`, [closeOf(code)], `error 1002 Close code ${code} is not allowed`)
+    fails(`X-2 code ${code}`, [closeFrame(code)], `error 1002 Close code ${code} is not allowed`)
   ),
   ...[
     1000,
@@ -330,32 +324,32 @@ const CLOSING: readonly Vector[] = [
     4000,
     4999,
   ]
-    .map((code) => fails(`X-2 code ${code}`, [closeOf(code, "why")], `close ${code} "why"`)),
-  fails("X-4 reason that is not UTF-8", [closeOf(1000, hex("eafc"))], NOT_UTF8),
-  fails("X-4 reason that ends inside a character", [closeOf(1000, hex("61e282"))], NOT_UTF8),
+    .map((code) => fails(`X-2 code ${code}`, [closeFrame(code, "why")], `close ${code} "why"`)),
+  fails("X-4 reason that is not UTF-8", [closeFrame(1000, hex("eafc"))], NOT_UTF8),
+  fails("X-4 reason that ends inside a character", [closeFrame(1000, hex("61e282"))], NOT_UTF8),
   fails(
     "X-4 code that is not allowed comes first",
-    [closeOf(1005, hex("eafc"))],
+    [closeFrame(1005, hex("eafc"))],
     "error 1002 Close code 1005 is not allowed",
   ),
   fails(
     "X-4 reason of 123 bytes",
-    [closeOf(1000, "é".repeat(61) + "!")],
+    [closeFrame(1000, "é".repeat(61) + "!")],
     `close 1000 "${"é".repeat(61)}!"`,
   ),
   fails("X-5 close without code", [frame(CLOSE)], 'close 1005 ""'),
   fails(
     "X-5 close in the middle of a message",
-    [frame(TEXT_START, "a"), closeOf(1001)],
+    [frame(TEXT_START, "a"), closeFrame(1001)],
     'close 1001 ""',
   ),
   fails(
     "X-6 nothing counts behind a close",
     [
       GOOD,
-      closeOf(1000, "end"),
+      closeFrame(1000, "end"),
       frame(PING, "late"),
-      closeOf(1001),
+      closeFrame(1001),
       frame(0x83),
     ],
     SAYS_GOOD,

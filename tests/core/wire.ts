@@ -33,6 +33,12 @@ export function frame(first: number, payload: string | Uint8Array = "", length?:
   return { first, payload: bytes, length: length ?? minimal(bytes.length) };
 }
 
+/** A Close frame. */
+export function closeFrame(code: number, reason: string | Uint8Array = ""): RawFrame {
+  const text = typeof reason === "string" ? utf8(reason) : reason;
+  return frame(0x88, joinBytes([code >> 8, code & 0xff], text));
+}
+
 function minimal(length: number): string {
   const digits = length.toString(16);
   if (length < 126) return digits.padStart(2, "0");
