@@ -94,6 +94,16 @@ export class Inbox {
     this.#options.onProgress();
   }
 
+  /** Hands out nothing until {@linkcode Inbox.resume}: the handler is not ready yet. */
+  hold(): void {
+    this.#inWork = true;
+  }
+
+  /** Goes on handing out. */
+  resume(): void {
+    this.#handled();
+  }
+
   /** No message will follow those in the queue. */
   end(): void {
     this.#ended = true;

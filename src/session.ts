@@ -116,6 +116,8 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
   #settleClosed!: (status: CloseStatus) => void;
 
   #isReading = false;
+  /** Ends the wait for `open`: from our Close on the session always reads. */
+  #startReading: (() => void) | null = null;
   /** Opens the gate at which the read loop waits while the session holds back. */
   #openGate: (() => void) | null = null;
   #isPumping = false;
@@ -317,6 +319,7 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
       isDrained: () => this.#outbox.isIdle,
       onInputOver: () => this.#inbox.end(),
       onBegin: () => {
+        this.#startReading?.();
         this.#keepalive.stop();
         this.#outbox.schedule();
         this.#pump();
@@ -332,7 +335,7 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
     }
     try {
       const result = open?.(this);
-      if (result !== undefined) await result;
+      if (result !== undefined) await this.#opened(result);
     } catch (error) {
       this.#handlerFailed(error);
     }
@@ -340,6 +343,16 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
     this.#isReading = true;
     this.#keepalive.received();
     await this.#read();
+  }
+
+  /** Waits for what `open` has promised, but reads at once when it closes the session. */
+  async #opened(result: unknown): Promise<void> {
+    this.#inbox.hold();
+    const opened = Promise.resolve(result)
+      .catch((error) => this.#handlerFailed(error))
+      .then(() => this.#inbox.resume());
+    const closing = new Promise<void>((resolve) => this.#startReading = resolve);
+    if (this.#canSend) await Promise.race([opened, closing]);
   }
 
   async #runUser(run: (session: WebSocketSession<Data>) => unknown): Promise<void> {

@@ -19,6 +19,10 @@ import { clientFrame, RawPeer } from "../raw_peer.ts";
 import { readAll, sessionAndPeer, sessionPair } from "../session_pair.ts";
 import { allGone, echo, until, urlOf, withServer } from "./servers.ts";
 
+const echoing = async (session: WebSocketSession): Promise<void> => {
+  for await (const message of session) await session.send(message);
+};
+
 describe("X-7 a peer that does not end as it should", () => {
   for (const role of ROLES) {
     test(`never answers our Close: 1006 at closeTimeout (${role})`, async () => {
@@ -91,7 +95,7 @@ describe("X-7 a peer that does not end as it should", () => {
 describe("X-6 what follows a Close", () => {
   for (const role of ROLES) {
     test(`is ignored, not answered and not kept: 64 MiB of it (${role})`, async () => {
-      const { session, peer } = sessionAndPeer(role, { run: echo });
+      const { session, peer } = sessionAndPeer(role, { run: echoing });
       await peer.write(wire(role, closeFrame(1000)));
       const late = wire(role, frame(0x82, new Uint8Array(65_536)), frame(0x89, "x"));
       const reading = readAll(peer);
@@ -130,7 +134,7 @@ describe("X-8 calls at the wrong time", () => {
       ["abort()", (session) => session.abort()],
     ];
     for (const [what, end] of ends) {
-      const { client, server } = sessionPair({ run: echo });
+      const { client, server } = sessionPair({ run: echoing });
       void end(client);
       const during: Record<string, string> = {};
       for (const [name, call] of Object.entries(calls)) {
@@ -199,6 +203,27 @@ describe("X-8 calls at the wrong time", () => {
     }
   }
 
+  test("what crosses a Close that open awaits is handed out behind open", async () => {
+    const log: string[] = [];
+    const { client, server, clock } = sessionPair({
+      handlers: {
+        async open(session) {
+          log.push("open");
+          const { code, wasClean } = await session.close(4000);
+          log.push(`closed ${code} ${wasClean}`);
+        },
+        message: (_, message) => void log.push(`message ${message}`),
+        close: () => void log.push("close"),
+      },
+    });
+    client.send("crosses");
+    await clock.advance(20);
+    await Promise.all([client.closed, server.closed]);
+    await settle();
+    assertEquals(log.toSorted(), ["close", "closed 4000 true", "message crosses", "open"]);
+    assertEquals(log.indexOf("message crosses") > log.indexOf("closed 4000 true"), true);
+  });
+
   test("close() in onError behind a failure changes nothing", async () => {
     const sessions: WebSocketSession[] = [];
     const { client, server } = sessionPair({
@@ -264,7 +289,7 @@ describe("X-11 a shutdown", () => {
     await shutdown;
     const took = performance.now() - start;
     assert(took > 390 && took < 1400, `${took} ms`);
-    assertEquals(server.stats(), { sessions: 0, pendingHandshakes: 0, responses: 0 });
+    await allGone(server);
     for (const peer of peers) peer.close();
   });
 
