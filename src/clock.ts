@@ -58,6 +58,12 @@ class WheelTimer implements Timer {
   }
 }
 
+/** The one call that a wheel has scheduled. */
+interface Wake {
+  readonly slot: number;
+  handle: unknown;
+}
+
 /**
  * Any number of timers on one scheduled call of the clock; none is scheduled while there are no
  * timers. Time stands still here while the process is stopped or its event loop is blocked, so that
@@ -68,7 +74,7 @@ export class Timers {
   readonly #slots = new Map<number, Set<WheelTimer>>();
   /** The numbers of the slots, ascending; slots that have emptied are still listed. */
   #order: number[] = [];
-  #wake: { readonly slot: number; readonly handle: unknown } | null = null;
+  #wake: Wake | null = null;
   /** Milliseconds during which nothing could run. */
   #lost = 0;
   readonly #forget = (timer: WheelTimer): void => this.#remove(timer);
@@ -77,9 +83,16 @@ export class Timers {
     this.#clock = clock;
   }
 
-  /** Milliseconds, less those in which nothing could run. */
+  /** Milliseconds, less those in which nothing could run; after these a moment goes by twice. */
   now(): number {
-    return this.#clock.now() - this.#lost;
+    const now = this.#clock.now() - this.#lost;
+    if (this.#wake === null) return now;
+    // Here, not when the call comes: sockets may be read first, and must not be noted as read at a
+    // time that then never was.
+    const late = now - this.#wake.slot * SLOT;
+    if (late <= STANDSTILL) return now;
+    this.#lost += late + GRACE;
+    return now - late - GRACE;
   }
 
   /** See {@linkcode Clock.turn}. */
@@ -121,14 +134,19 @@ export class Timers {
     }
     if (first === null) return;
     const ms = Math.max(0, first * SLOT - this.now());
-    this.#wake = { slot: first, handle: this.#clock.schedule(ms, () => this.#run(first)) };
+    const wake: Wake = { slot: first, handle: undefined };
+    this.#wake = wake;
+    wake.handle = this.#clock.schedule(ms, () => this.#wakeUp(wake));
   }
 
-  #run(expected: number): void {
-    this.#wake = null;
-    const late = this.now() - expected * SLOT;
-    if (late > STANDSTILL) this.#lost += late + GRACE;
+  /** A call that comes late has overtaken what sockets received meanwhile: they have their turn. */
+  #wakeUp(wake: Wake): void {
+    void this.#clock.turn().then(() => this.#wake === wake && this.#run());
+  }
+
+  #run(): void {
     const due = Math.floor(this.now() / SLOT);
+    this.#wake = null;
     while (this.#order.length > 0 && this.#order[0] <= due) {
       const slot = this.#order.shift()!;
       const timers = this.#slots.get(slot);

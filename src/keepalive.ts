@@ -62,7 +62,8 @@ export class Keepalive {
     if (pending === null || payload.length !== 4) return;
     if (new DataView(payload.buffer, payload.byteOffset).getUint32(0) !== pending.number) return;
     this.#pending = null;
-    this.#latency = this.#options.timers.now() - pending.sentAt;
+    // After a standstill the clock goes back a little.
+    this.#latency = Math.max(0, this.#options.timers.now() - pending.sentAt);
     for (const { resolve } of pending.waiting) resolve(this.#latency);
   }
 

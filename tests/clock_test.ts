@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { test } from "node:test";
 import { sharedTimers, systemClock, Timers } from "../src/clock.ts";
 import { FakeClock } from "./fake_clock.ts";
@@ -79,6 +79,35 @@ test("T-6 T-7 After a standstill, what fell due waits a moment longer", async ()
   assertEquals(calls, [20_000]);
   await clock.advance(5000);
   assertEquals(calls, [20_000, 25_000]);
+});
+
+test("T-6 What is read after a standstill, before the timers have noticed, is not read in the future", async () => {
+  const clock = new FakeClock();
+  const timers = new Timers(clock);
+  timers.set(20_000, () => {});
+  await clock.advance(15_000);
+  const settled = clock.standStill(600_000);
+  const noted = timers.now(); // as a socket's read does
+  await settled;
+  await clock.advance(100);
+  const now = timers.now();
+  assert(now > noted && now <= noted + 110, `${noted} was followed by ${now}`);
+});
+
+test("T-7 A call that comes late lets what has arrived be read first", async () => {
+  const clock = new FakeClock();
+  const turns: (() => void)[] = [];
+  clock.turn = () => new Promise((resolve) => turns.push(resolve));
+  const timers = new Timers(clock);
+  const calls: string[] = [];
+  const first = timers.set(100, () => calls.push("first"));
+  timers.set(100, () => calls.push("second"));
+  await clock.standStill(600); // less than what counts as a standstill
+  assertEquals(calls, []);
+  first.cancel(); // by what was read
+  turns.shift()!();
+  await clock.advance(0);
+  assertEquals([calls, turns.length, clock.pending], [["second"], 0, 0]);
 });
 
 test("The system's clock is monotonic and gives others a turn", async () => {

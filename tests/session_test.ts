@@ -598,4 +598,16 @@ describe("timers", () => {
     await server.closed;
     assertEquals(clock.pending, 0);
   });
+
+  test("T-6 a peer that is dead after a standstill is dropped in its usual time", async () => {
+    const { session, peer, clock } = sessionAndPeer("server");
+    await clock.advance(20_000);
+    const resumed = clock.standStill(600_000);
+    void peer.write(hex("8a80 00000000")); // read before the timers notice; the last sign of life
+    await resumed;
+    await clock.advance(44_000);
+    assertEquals(await outcome(session.closed), "pending");
+    await clock.advance(3000);
+    assertEquals((await outcome(session.closed) as CloseStatus).code, 1006);
+  });
 });
