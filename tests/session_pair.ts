@@ -14,6 +14,8 @@ import { FakeClock } from "./fake_clock.ts";
 /** What a test may choose. */
 export interface PairOptions extends SessionOptions {
   readonly memory?: MemoryOptions;
+  /** In place of timers of the session's own; then the clock that is returned stands still. */
+  readonly timers?: Timers;
   readonly run?: SessionInit<unknown>["run"];
   readonly handlers?: SessionInit<unknown>["handlers"];
   readonly onError?: (error: unknown) => void;
@@ -24,7 +26,7 @@ function createSession(
   conn: Conn,
   role: Role,
   clock: FakeClock,
-  { run, handlers, onError, compression, memory: _, ...options }: PairOptions,
+  { run, handlers, onError, compression, memory: _, timers, ...options }: PairOptions,
 ): WebSocketSession {
   const head = { method: "GET", target: "/", headers: new HeaderList() };
   return new WebSocketSession<unknown>({
@@ -32,7 +34,7 @@ function createSession(
     role,
     maskKey: nextMaskKey,
     options: resolveSessionOptions(options),
-    timers: new Timers(clock),
+    timers: timers ?? new Timers(clock),
     request: createRequestInfo(head, false),
     protocol: "",
     extensions: "",
