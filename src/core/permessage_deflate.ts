@@ -35,8 +35,8 @@ export interface Inflater {
   /**
    * Inflates the next bytes of a message, of which `isLast` are the last: as if `00 00 ff ff` stood
    * behind them (RFC 7692 section 7.2.2). Throws for what is not DEFLATE or refers to bytes out of
-   * reach. Returns a promise where that takes long: the caller waits for it before the next call, and
-   * leaves `bytes` unchanged.
+   * reach; what came out just before may be lost with it. Returns a promise where that takes long:
+   * the caller waits for it before the next call, and leaves `bytes` unchanged.
    */
   inflate(bytes: Uint8Array, isLast: boolean, sink: InflateSink): void | Promise<void>;
 }

@@ -1,0 +1,121 @@
+/** Fuzzes frames in both roles, and what is written in answer to them. @module */
+
+import type { ProtocolLimits } from "../../src/core/protocol.ts";
+import type { Role } from "../../src/core/receiver.ts";
+import {
+  createProtocol,
+  describeEvent,
+  peerOf,
+  takeEvents,
+  takeOutput,
+} from "../core/transcript.ts";
+import { VECTORS } from "../core/vectors.ts";
+import { decodeFrames, encodeFrame, joinBytes } from "../frames.ts";
+import type { Random } from "./random.ts";
+import { readReference } from "./reference.ts";
+import { must, type Target } from "./target.ts";
+
+const LIMITS: ProtocolLimits = { maxMessageSize: 300, maxFragments: 5, maxPendingPongs: 3 };
+const CLOSE_CODES = new Set([1002, 1007, 1008, 1009]);
+const TEXTS = [
+  "",
+  "a",
+  "hé",
+  "€€",
+  "😀",
+  "\ufeff\0",
+  "x".repeat(125),
+  "x".repeat(126),
+  "é".repeat(150),
+];
+
+/** A sequence of frames that are right for the most part. */
+function generateFrames(role: Role, random: Random): Uint8Array {
+  const frames: Uint8Array[] = [];
+  let isFragmented = false;
+  for (let count = 1 + random.size(8); count > 0; count--) {
+    const isControl = random.oneIn(3);
+    const isLast = isControl || random.oneIn(2);
+    const opcode = isControl ? random.pick([8, 9, 9, 10]) : isFragmented ? 0 : random.pick([1, 2]);
+    if (!isControl) isFragmented = !isLast;
+    frames.push(encodeFrame({
+      fin: random.oneIn(40) ? !isLast : isLast,
+      rsv: random.oneIn(60) ? random.below(8) : 0,
+      opcode: random.oneIn(60) ? random.below(16) : opcode,
+      mask: (role === "server") !== random.oneIn(80) ? random.bytes(4) : null,
+      payload: payload(opcode, random),
+    }));
+  }
+  return joinBytes(...frames);
+}
+
+function payload(opcode: number, random: Random): Uint8Array {
+  if (random.oneIn(20)) return random.bytes(random.size(400));
+  if (opcode === 8) {
+    const code = random.pick([1000, 1001, 1005, 1011, 3000, 4999, 5000, random.below(65_536)]);
+    return joinBytes(
+      [code >> 8, code & 255],
+      new TextEncoder().encode(random.pick(TEXTS.slice(0, 5))),
+    );
+  }
+  const text = new TextEncoder().encode(random.pick(TEXTS));
+  return random.oneIn(15) ? text.subarray(0, text.length - 1) : text;
+}
+
+/** The events in these pieces; each message is echoed, and what is written is checked. */
+function play(role: Role, pieces: readonly Uint8Array[]): string[] {
+  const protocol = createProtocol(role, LIMITS);
+  const lines: string[] = [];
+  const expected: string[] = [];
+  const written: Uint8Array[] = [];
+  for (const piece of pieces) {
+    protocol.receive(piece.slice());
+    for (const event of takeEvents(protocol)) {
+      lines.push(describeEvent(event));
+      if (event.type === "message") {
+        protocol.sendMessage(event.data);
+        expected.push(describeEvent(event));
+      }
+      if (event.type === "error") must(CLOSE_CODES.has(event.error.closeCode), lines.join("\n"));
+      if (event.type === "error" || event.type === "close") protocol.answerClose();
+    }
+    must(!protocol.hasInput, "bytes are left");
+    written.push(takeOutput(protocol));
+  }
+  const frames = decodeFrames(role, joinBytes(...written));
+  const echoed = readReference(
+    peerOf(role),
+    joinBytes(...frames.filter(({ opcode }) => opcode < 8).map(encodeFrame)),
+    LIMITS,
+  );
+  must(`${echoed}` === `${expected}`, `wrote ${echoed}, not ${expected}`);
+  const ends = lines.filter((line) => /^(?:close|error) /.test(line)).length;
+  must(ends === (frames.some(({ opcode }) => opcode === 8) ? 1 : 0), "not one Close for one end");
+  return lines;
+}
+
+/** Frames for an end of each role. */
+function frameTarget(role: Role): Target {
+  const corpus = VECTORS.map(({ wire }) => wire(role)).filter((bytes) => bytes !== null)
+    .filter(({ length }) => length < 2000);
+  return {
+    name: `frames-${role}`,
+    generate(random) {
+      const input = random.oneIn(3) ? random.pick(corpus) : generateFrames(role, random);
+      return random.oneIn(2) ? input : random.mutate(input, [random.pick(corpus)]);
+    },
+    check(input, random) {
+      const whole = play(role, [input]);
+      const cut = play(role, random.cut(input));
+      must(`${whole}` === `${cut}`, `cut otherwise:\n${whole}\n${cut}`);
+      const reference = readReference(role, input, LIMITS);
+      const seen = whole.map((line) => line.replace(/^(error \d+) .*/, "$1"));
+      must(`${seen}` === `${reference}`, `the reference says ${reference}, not ${seen}`);
+    },
+  };
+}
+
+/** Frames from clients. */
+export const serverFrames: Target = frameTarget("server");
+/** Frames from servers. */
+export const clientFrames: Target = frameTarget("client");
