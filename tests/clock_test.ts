@@ -104,6 +104,9 @@ test("T-7 A call that comes late lets what has arrived be read first", async () 
   timers.set(100, () => calls.push("second"));
   await clock.standStill(600); // less than what counts as a standstill
   assertEquals(calls, []);
+  turns.shift()!();
+  await clock.advance(0);
+  assertEquals(calls, []);
   first.cancel(); // by what was read
   turns.shift()!();
   await clock.advance(0);
