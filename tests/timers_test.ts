@@ -3,14 +3,14 @@
 import { decodeHex } from "@std/encoding/hex";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { describe, test } from "node:test";
-import { type CloseStatus, connect, TimeoutError } from "../mod.ts";
+import { type CloseStatus, connect, serve, TimeoutError } from "../mod.ts";
 import { AddressSet } from "../src/address.ts";
 import { Timers } from "../src/clock.ts";
 import type { Role } from "../src/core/receiver.ts";
 import { Incoming, type IncomingOptions } from "../src/incoming.ts";
 import { resolveSessionOptions } from "../src/options.ts";
 import type { Conn } from "../src/runtime/conn.ts";
-import { memoryPair } from "../src/runtime/memory.ts";
+import { MemoryListener, memoryPair } from "../src/runtime/memory.ts";
 import type { WebSocketSession } from "../src/session.ts";
 import { FakeClock, settle } from "./fake_clock.ts";
 import { latin1 } from "./latin1.ts";
@@ -283,6 +283,28 @@ describe("T-4 closeTimeout", () => {
       assertEquals([code, clock.pending], [1006, 0]);
     });
   }
+});
+
+test("X-11 a shutdown with 1000 clients, 100 of them deaf, is over at closeTimeout", async () => {
+  const listener = new MemoryListener();
+  const server = await serve({ listener, closeTimeout: 500 }, async (session) => {
+    for await (const _ of session);
+  });
+  const connecting = Array.from({ length: 900 }, async () => {
+    const session = await connect("ws://memory/", { conn: listener.connect() });
+    void session.receive();
+    return session.closed;
+  });
+  for (let i = 0; i < 100; i++) void listener.connect().write(latin1(REQUEST));
+  while (server.stats().sessions < 1000) await settle();
+  const start = performance.now();
+  await server.shutdown();
+  const took = performance.now() - start;
+  assert(took >= 450 && took < 1500, `${took} ms`);
+  for (const { code, wasClean } of await Promise.all(connecting)) {
+    assertEquals([code, wasClean], [1001, true]);
+  }
+  assertEquals(server.stats(), { sessions: 0, pendingHandshakes: 0, responses: 0 });
 });
 
 describe("T-5 writeStallTimeout", () => {
