@@ -304,7 +304,7 @@ test("X-11 a shutdown with 1000 clients, 100 of them deaf, is over at closeTimeo
   for (const { code, wasClean } of await Promise.all(connecting)) {
     assertEquals([code, wasClean], [1001, true]);
   }
-  assertEquals(server.stats(), { sessions: 0, pendingHandshakes: 0, responses: 0 });
+  assertEquals(Object.entries(server.stats()).filter(([, count]) => count > 0), []);
 });
 
 describe("T-5 writeStallTimeout", () => {
