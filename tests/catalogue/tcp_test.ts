@@ -11,7 +11,8 @@ import process from "node:process";
 import { describe, test } from "node:test";
 import v8 from "node:v8";
 import vm from "node:vm";
-import { CASES, runAll } from "./cases.ts";
+import { type Case, runAll } from "./bench.ts";
+import { CASES } from "./cases.ts";
 import { readTranscripts, titleOf } from "./transcripts.ts";
 
 const MIB = 1_048_576;
@@ -40,12 +41,14 @@ for (const group of ["H", "R", "RFC", "F", "X", "C"]) {
 
     test(`O4 ${group} leaves no memory behind`, async () => {
       await finished;
-      const before = memoryUsed();
-      const again = runAll(cases);
-      for (const outcome of again.outcomes.values()) assert("transcript" in await outcome);
-      await again.finished;
-      const grown = memoryUsed() - before;
-      assert(grown < 32 * MIB, `${Math.round(grown / MIB)} MiB`);
+      // What V8 sets aside for itself grows at times: a leak grows with every round.
+      let grown = Infinity;
+      for (let round = 0; round < 3 && grown >= 32 * MIB; round++) {
+        const before = memoryUsed();
+        await replay(cases);
+        grown = memoryUsed() - before;
+      }
+      assert(grown < 32 * MIB, `${Math.round(grown / MIB)} MiB more in each round`);
     });
   });
 }
@@ -59,6 +62,12 @@ test("O1 nothing is left uncaught, O2 each server serves to the end", async () =
 test("transcripts.txt has one block for each case", () => {
   assertEquals([...expected.keys()], CASES.map(titleOf));
 });
+
+async function replay(cases: readonly Case[]): Promise<void> {
+  const { outcomes, finished } = runAll(cases);
+  for (const outcome of outcomes.values()) assert("transcript" in await outcome);
+  await finished;
+}
 
 /** The memory of this process without garbage, and without what V8 keeps free of its heap. */
 function memoryUsed(): number {

@@ -8,7 +8,8 @@
  * @module
  */
 
-import { CASES, runAll } from "./cases.ts";
+import { runAll } from "./bench.ts";
+import { CASES } from "./cases.ts";
 import { titleOf, writeTranscripts } from "./transcripts.ts";
 
 const transcripts = new Map<string, string[]>();
