@@ -61,9 +61,13 @@ export type Cut = (bytes: Uint8Array) => Uint8Array[];
 const CASE_TIMEOUT = 10_000;
 
 /** The transcript of a case; fails if it depends on how the bytes are cut (O6). */
-export async function transcriptOf({ name, play }: Case, bench: Bench): Promise<string[]> {
+export async function transcriptOf(
+  { name, play }: Case,
+  bench: Bench,
+  cuts: typeof FEW_CUTS = FEW_CUTS,
+): Promise<string[]> {
   let first: string[] | null = null;
-  for (const { name: cutName, cut } of FEW_CUTS) {
+  for (const { name: cutName, cut } of cuts) {
     const lines = await within(CASE_TIMEOUT, `${name}, ${cutName}`, play(bench, cut));
     first ??= lines;
     assertEquals(lines, first, `${cutName}: other events than whole`);
@@ -90,7 +94,7 @@ export type Outcome = { readonly transcript: string[] } | { readonly error: unkn
 const BENCHES = 6;
 
 /** Runs all cases; each outcome is a promise of its own, so that each can be a test. */
-export function runAll(cases: readonly Case[]): {
+export function runAll(cases: readonly Case[], cuts?: typeof FEW_CUTS): {
   outcomes: Map<string, Promise<Outcome>>;
   finished: Promise<void>;
 } {
@@ -103,7 +107,7 @@ export function runAll(cases: readonly Case[]): {
   const work = async (): Promise<void> => {
     const bench = await startBench();
     for (const row of queue) {
-      const outcome = await transcriptOf(row, bench).then(
+      const outcome = await transcriptOf(row, bench, cuts).then(
         (transcript) => ({ transcript }),
         (error) => ({ error }),
       );

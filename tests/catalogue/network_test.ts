@@ -77,7 +77,7 @@ describe("N-2 frames in one packet with the request", () => {
     }
   }
 
-  test("1 MiB of them before accept has decided: delivered in order, and not read before", async () => {
+  test("1 MiB of them before accept has decided are delivered in order behind open", async () => {
     const decided = deferred();
     const { all, handlers } = witnesses();
     await withServer({ accept: () => decided.promise }, handlers, async (server) => {
