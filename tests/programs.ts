@@ -33,7 +33,12 @@ export async function startExample(
   args: readonly string[],
 ): Promise<Program> {
   const { command, args: all } = runtimeCommand(runtime, script, args, ["-N"]);
-  const child = spawn(command, all, { stdio: ["ignore", "pipe", "pipe"] });
+  return await startProgram(command, all);
+}
+
+/** Starts a program that prints the address it listens on, and waits for that. */
+export async function startProgram(command: string, args: readonly string[]): Promise<Program> {
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
   const ended = once(child, "exit").then(([status]) => status as number | null);
   const url = await readAddress(child);
   return {

@@ -1,0 +1,378 @@
+/** The attacks of the catalogue's section 6, by id. @module */
+
+import { constants, deflateRawSync } from "node:zlib";
+import { joinBytes } from "../../tests/frames.ts";
+import { latin1 } from "../../tests/latin1.ts";
+import { REQUEST } from "../../tests/raw_peer.ts";
+import { frame, RawClient, repeat, within } from "./raw_client.ts";
+
+const MIB = 1_048_576;
+
+/** What an attack is told. */
+export interface Attack {
+  readonly url: string;
+  /** From 0 to 1: how much of the full attack to run; tests run a part. */
+  readonly scale: number;
+  /** To be called when all connections that a case opens are there: the memory they cost by themselves. */
+  readonly opened: () => Promise<void>;
+}
+
+/** One case. */
+export interface AttackCase {
+  readonly id: string;
+  readonly what: string;
+  /** Flags of `examples/echo.ts`. */
+  readonly flags?: readonly string[];
+  /** Which server: `examples/echo.ts` unless said otherwise. */
+  readonly server?: string;
+  /** How much memory may grow, in MiB, when it is not 32: connections by themselves need some. */
+  readonly gate?: number;
+  /** Attacks, and returns what came of it; throws if that is wrong. */
+  readonly run: (attack: Attack) => Promise<string>;
+}
+
+function expectEnd(seen: string | null, ...wanted: string[]): string {
+  if (seen !== null && wanted.includes(seen)) return `closed ${seen}`;
+  throw new Error(`ended with ${seen}, not ${wanted.join(" or ")}`);
+}
+
+/** Floods one connection until the server ends it. */
+async function floodUntilClosed(
+  url: string,
+  start: Uint8Array,
+  bytes: Uint8Array,
+  total: number,
+  ...codes: string[]
+): Promise<string> {
+  const client = await RawClient.open(url);
+  await client.write(start);
+  const written = await client.flood(bytes, total);
+  const end = expectEnd(await within(5000, client.ended), ...codes);
+  client.close();
+  return `${end} after ${(written / MIB).toFixed(1)} MiB`;
+}
+
+/** Opens `count` connections, a few at a time, and does something with each. */
+async function openMany(
+  count: number,
+  open: (i: number) => Promise<{ close(): void }>,
+): Promise<{ close(): void }[]> {
+  const all: { close(): void }[] = [];
+  while (all.length < count) {
+    const size = Math.min(200, count - all.length);
+    all.push(...await Promise.all(Array.from({ length: size }, (_, i) => open(all.length + i))));
+  }
+  return all;
+}
+
+/** Does something `count` times, so many at a time. */
+async function times(count: number, width: number, act: () => Promise<void>): Promise<void> {
+  let left = count;
+  await Promise.all(Array.from({ length: width }, async () => {
+    while (left-- > 0) await act();
+  }));
+}
+
+/** Memory for so many connections: 24 KiB each, without a read buffer of 64 KiB pinned by any. */
+const perConnection = (count: number): number => 32 + Math.round(count * 24 / 1024);
+
+function deaf(what: string, bytes: Uint8Array, total: number): AttackCase["run"] {
+  return async ({ url, scale }) => {
+    const client = await RawClient.open(url, { deaf: true });
+    const written = await client.flood(bytes, total * scale);
+    client.close();
+    return `${what}, the server stopped reading after ${(written / MIB).toFixed(1)} MiB`;
+  };
+}
+
+function bomb(size: number, level = 9): Uint8Array {
+  const all = deflateRawSync(new Uint8Array(size), { level, finishFlush: constants.Z_SYNC_FLUSH });
+  return all.subarray(0, all.length - 4);
+}
+
+/** The catalogue's attacks. */
+export const CASES: readonly AttackCase[] = [
+  {
+    id: "M-1",
+    what: "fragments of 1 MiB, 600 MiB in all",
+    run: ({ url, scale }) =>
+      floodUntilClosed(
+        url,
+        frame(0x02),
+        frame(0x00, new Uint8Array(MIB)),
+        600 * MIB * scale,
+        "1009",
+      ),
+  },
+  {
+    id: "M-2",
+    what: "5000 idle connections after 64 KiB each",
+    gate: perConnection(5000),
+    run: async ({ url, scale }) => {
+      const message = frame(0x82, new Uint8Array(65_536));
+      const clients = await openMany(5000 * scale, async () => {
+        const client = await RawClient.open(url);
+        await client.write(message);
+        return client;
+      });
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      clients.forEach((client) => client.close());
+      return `${clients.length} connections`;
+    },
+  },
+  {
+    id: "M-3",
+    what: "5 million empty continuations",
+    run: ({ url, scale }) =>
+      floodUntilClosed(
+        url,
+        frame(0x02),
+        repeat(frame(0x00), 10_000),
+        30_000_000 * Math.max(scale, 0.1),
+        "1008",
+      ),
+  },
+  {
+    id: "M-4",
+    what: "2 million continuations of 1 byte",
+    run: ({ url, scale }) =>
+      floodUntilClosed(
+        url,
+        frame(0x02),
+        repeat(frame(0x00, Uint8Array.of(0x61)), 10_000),
+        14_000_000 * Math.max(scale, 0.1),
+        "1008",
+      ),
+  },
+  {
+    id: "M-5",
+    what: "a frame of 900 kB in 200 000 writes of a byte",
+    run: async ({ url, scale }) => {
+      const client = await RawClient.open(url);
+      const bytes = frame(0x82, new Uint8Array(900_000));
+      const count = Math.round(200_000 * scale);
+      for (let at = 0; at < count; at++) await client.write(bytes.subarray(at, at + 1));
+      await client.write(bytes.subarray(count));
+      client.close();
+      return `${count} writes`;
+    },
+  },
+  {
+    id: "M-6",
+    what: "2 million pings of 125 bytes to a peer that does not read",
+    run: deaf("pings", repeat(frame(0x89, new Uint8Array(125)), 2000), 262_000_000),
+  },
+  {
+    id: "M-7",
+    what: "1000 headers that announce 1 MiB, and 1 byte",
+    gate: perConnection(1000),
+    run: async ({ url, scale, opened }) => {
+      const part = frame(0x82, new Uint8Array(MIB)).subarray(0, 15);
+      const clients = await openMany(1000 * scale, () => RawClient.open(url)) as RawClient[];
+      await opened();
+      for (const client of clients) await client.write(part);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      clients.forEach((client) => client.close());
+      return `${clients.length} connections`;
+    },
+  },
+  {
+    id: "M-8",
+    what: "1 MB that inflates to 1 GiB",
+    flags: ["--compress"],
+    run: async ({ url, scale }) => {
+      const size = Math.max(16 * MIB, 1024 * MIB * scale);
+      const bytes = frame(0xc2, bomb(size));
+      const client = await RawClient.open(url, { compress: true });
+      await client.write(bytes);
+      const end = expectEnd(await within(5000, client.ended), "1009");
+      client.close();
+      return `${end}, ${(bytes.length / MIB).toFixed(2)} MiB sent`;
+    },
+  },
+  {
+    id: "M-8b",
+    what: "the same in 64 fragments",
+    flags: ["--compress"],
+    run: async ({ url, scale }) => {
+      const payload = bomb(Math.max(16 * MIB, 1024 * MIB * scale));
+      const size = Math.ceil(payload.length / 64);
+      const client = await RawClient.open(url, { compress: true });
+      for (let i = 0; i < 64; i++) {
+        const part = payload.subarray(i * size, (i + 1) * size);
+        await client.write(frame(i === 0 ? 0x42 : i === 63 ? 0x80 : 0x00, part));
+      }
+      const end = expectEnd(await within(5000, client.ended), "1009");
+      client.close();
+      return end;
+    },
+  },
+  {
+    id: "M-8c",
+    what: "2000 messages that inflate to just below the limit",
+    flags: ["--compress"],
+    run: async ({ url, scale }) => {
+      const client = await RawClient.open(url, { compress: true });
+      const count = Math.max(20, Math.round(2000 * scale));
+      const message = frame(0xc2, bomb(MIB - 1));
+      for (let i = 0; i < count; i++) if (!await client.write(message)) break;
+      await client.write(frame(0x88));
+      const end = expectEnd(await within(60_000, client.ended), "1005", "FIN", "1000");
+      client.close();
+      return `${count} messages, ${end}`;
+    },
+  },
+  {
+    id: "M-9",
+    what: "400 MB to echo, to a peer that does not read",
+    run: deaf("messages", frame(0x82, new Uint8Array(100_000)), 400_000_000),
+  },
+  {
+    id: "M-10",
+    what: "a million empty messages",
+    run: async ({ url, scale }) => {
+      const client = await RawClient.open(url);
+      const written = await client.flood(
+        repeat(frame(0x82), 5000),
+        6_000_000 * Math.max(scale, 0.05),
+        10_000,
+      );
+      client.close();
+      return `${Math.round(written / 6)} messages`;
+    },
+  },
+  {
+    id: "M-10b",
+    what: "a million empty messages to an application that takes its time",
+    server: "tests/fixtures/attacked_server.ts",
+    flags: ["--slow"],
+    run: deaf("messages", repeat(frame(0x82), 5000), 6_000_000),
+  },
+  {
+    id: "M-11",
+    what: "10 000 connections with half a header",
+    gate: perConnection(1000),
+    run: async ({ url, scale }) => {
+      const half = latin1(REQUEST.slice(0, 80));
+      const conns = await openMany(10_000 * scale, async () => {
+        const conn = await RawClient.dial(url);
+        await conn.write(half);
+        return conn;
+      });
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      conns.forEach((conn) => conn.close());
+      return `${conns.length} connections`;
+    },
+  },
+  {
+    id: "M-11b",
+    what: "9000 connections with half a message each",
+    gate: perConnection(9000),
+    run: async ({ url, scale }) => {
+      const half = frame(0x82, new Uint8Array(1000)).subarray(0, 500);
+      const clients = await openMany(9000 * scale, async () => {
+        const client = await RawClient.open(url);
+        await client.write(half);
+        return client;
+      });
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      clients.forEach((client) => client.close());
+      return `${clients.length} connections`;
+    },
+  },
+  {
+    id: "M-12",
+    what: "10 000 times connect, compress, close",
+    flags: ["--compress"],
+    run: async ({ url, scale }) => {
+      const bytes = joinBytes(
+        frame(0xc2, bomb(20_000)),
+        frame(0x88),
+      );
+      const count = Math.round(10_000 * scale);
+      await times(count, 50, async () => {
+        const client = await RawClient.open(url, { compress: true });
+        await client.write(bytes);
+        await within(5000, client.ended);
+        client.close();
+      });
+      return `${count} cycles`;
+    },
+  },
+  {
+    id: "M-13",
+    what: "a broadcast to 2000 connections, 1 % of them deaf",
+    server: "tests/fixtures/attacked_server.ts",
+    flags: ["--broadcast"],
+    gate: perConnection(2000),
+    run: async ({ url, scale, opened }) => {
+      const count = Math.max(100, 2000 * scale);
+      const clients = await openMany(count, (i) => RawClient.open(url, { deaf: i % 100 === 0 }));
+      await opened();
+      const speaker = await RawClient.open(url);
+      const message = frame(0x82, new Uint8Array(65_536));
+      for (let i = 0; i < 30; i++) {
+        await speaker.write(message);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      [...clients, speaker].forEach((client) => client.close());
+      return `${clients.length} connections`;
+    },
+  },
+  {
+    id: "M-14",
+    what: "50 000 times connect and leave",
+    run: async ({ url, scale }) => {
+      const count = Math.round(50_000 * scale);
+      await times(count, 50, async () => {
+        const conn = await RawClient.dial(url).catch(() => null);
+        conn?.close();
+      });
+      return `${count} connections`;
+    },
+  },
+  {
+    id: "M-14b",
+    what: "50 000 times connect, upgrade, close",
+    run: async ({ url, scale }) => {
+      const count = Math.round(50_000 * scale);
+      const close = frame(0x88);
+      await times(count, 50, async () => {
+        const client = await RawClient.open(url);
+        await client.write(close);
+        await within(5000, client.ended);
+        client.close();
+      });
+      return `${count} sessions`;
+    },
+  },
+  {
+    id: "M-16",
+    what: "text messages of 1 MiB, one after the other",
+    run: async ({ url, scale }) => {
+      const client = await RawClient.open(url);
+      const text = new TextEncoder().encode("€".repeat(349_525));
+      const count = Math.max(5, Math.round(100 * scale));
+      const message = frame(0x81, text);
+      for (let i = 0; i < count; i++) await client.write(message);
+      await client.write(frame(0x88));
+      const end = expectEnd(await within(30_000, client.ended), "1005", "FIN", "1000");
+      client.close();
+      return `${count} messages, ${end}`;
+    },
+  },
+];
+
+/** M-15: all of them in a random order, until the time is over. */
+export async function soak(attack: Attack, milliseconds: number): Promise<string> {
+  const started = performance.now();
+  const cases = CASES.filter(({ server, flags, id }) =>
+    server === undefined && flags === undefined && !["M-2", "M-11", "M-11b"].includes(id)
+  );
+  let count = 0;
+  while (performance.now() - started < milliseconds) {
+    await cases[Math.floor(Math.random() * cases.length)].run({ ...attack, scale: 0.05 });
+    count++;
+  }
+  return `${count} attacks`;
+}

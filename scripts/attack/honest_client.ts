@@ -1,0 +1,28 @@
+/**
+ * The other user of a server under attack: sends a small message every ten milliseconds and notes
+ * how long its echo takes. Ends, and prints the times in milliseconds as JSON, when its input does.
+ *
+ * @module
+ */
+
+import process from "node:process";
+import { connect } from "../../mod.ts";
+
+const PAUSE = 10;
+
+const [url] = process.argv.slice(2);
+const times: number[] = [];
+let isOver = false;
+process.stdin.on("end", () => isOver = true).resume();
+
+const session = await connect(url);
+console.log("ready");
+while (!isOver) {
+  const started = performance.now();
+  await session.send("are you there?");
+  if (await session.receive() === null) throw new Error("The server has dropped an honest client");
+  times.push(Math.round((performance.now() - started) * 100) / 100);
+  await new Promise((resolve) => setTimeout(resolve, PAUSE));
+}
+await session.close(1000);
+console.log(JSON.stringify(times));

@@ -1,0 +1,135 @@
+/** A client that speaks bytes, and reads as little or as much as an attack wants. @module */
+
+import { encodeFrame, joinBytes } from "../../tests/frames.ts";
+import { latin1 } from "../../tests/latin1.ts";
+import { REQUEST, requestWith } from "../../tests/raw_peer.ts";
+
+/** How many attacking bytes are written at once. */
+const CHUNK = 262_144;
+
+/** One connection of an attacker. */
+export class RawClient {
+  readonly #conn: Deno.TcpConn;
+  /** How the server ended it: the code of its Close frame, or how the connection went. */
+  readonly ended: Promise<string>;
+  #tail = new Uint8Array(0);
+  #isOver = false;
+
+  private constructor(conn: Deno.TcpConn, isDeaf: boolean) {
+    this.#conn = conn;
+    this.ended = isDeaf ? new Promise(() => {}) : this.#read();
+    this.ended.then(() => this.#isOver = true);
+  }
+
+  /** A bare TCP connection. */
+  static async dial(url: string): Promise<Deno.TcpConn> {
+    const { hostname, port } = new URL(url);
+    return await Deno.connect({ hostname, port: Number(port) });
+  }
+
+  /** An open WebSocket; a deaf one reads nothing behind the handshake. */
+  static async open(url: string, { deaf = false, compress = false } = {}): Promise<RawClient> {
+    const conn = await RawClient.dial(url);
+    const request = compress
+      ? requestWith("Sec-WebSocket-Extensions: permessage-deflate")
+      : REQUEST;
+    await writeAll(conn, latin1(request));
+    const bytes = new Uint8Array(1024);
+    let text = "";
+    while (!text.includes("\r\n\r\n")) {
+      const size = await conn.read(bytes);
+      if (size === null) throw new Error(`The server refused: ${text}`);
+      text += new TextDecoder().decode(bytes.subarray(0, size));
+    }
+    if (!text.startsWith("HTTP/1.1 101 ")) throw new Error(`The server refused: ${text}`);
+    return new RawClient(conn, deaf);
+  }
+
+  /** Writes until all is written, the server has ended the connection, or `signal` is aborted. */
+  async write(bytes: Uint8Array): Promise<boolean> {
+    try {
+      for (let at = 0; at < bytes.length && !this.#isOver; at += CHUNK) {
+        await writeAll(this.#conn, bytes.subarray(at, at + CHUNK));
+      }
+      return !this.#isOver;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Writes the same bytes again and again, until `total` is reached or nothing is taken for long. */
+  async flood(bytes: Uint8Array, total: number, patience: number = 3000): Promise<number> {
+    let written = 0;
+    while (written < total && !this.#isOver) {
+      const write = this.write(bytes);
+      const taken = await within(patience, write);
+      if (taken !== true) break;
+      written += bytes.length;
+    }
+    return written;
+  }
+
+  close(): void {
+    try {
+      this.#conn.close();
+    } catch {
+      // the server was faster
+    }
+  }
+
+  async #read(): Promise<string> {
+    const bytes = new Uint8Array(65_536);
+    try {
+      for (;;) {
+        const size = await this.#conn.read(bytes);
+        if (size === null) return closeCode(this.#tail) ?? "FIN";
+        this.#tail = joinBytes(this.#tail, bytes.subarray(0, size)).slice(-200);
+      }
+    } catch {
+      return closeCode(this.#tail) ?? "reset";
+    }
+  }
+}
+
+/** The code of a Close frame at the end of the bytes. */
+function closeCode(bytes: Uint8Array): string | null {
+  for (let at = 0; at < bytes.length - 3; at++) {
+    if (bytes[at] === 0x88 && bytes[at + 1] === bytes.length - at - 2) {
+      return `${bytes[at + 2] * 256 + bytes[at + 3]}`;
+    }
+  }
+  return null;
+}
+
+async function writeAll(conn: Deno.Conn, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
+}
+
+/** What a promise gives, or `null` after so many milliseconds. */
+export async function within<T>(ms: number, promise: Promise<T>): Promise<T | null> {
+  let timer: number | undefined;
+  const timeout = new Promise<null>((resolve) => timer = setTimeout(() => resolve(null), ms));
+  try {
+    return await Promise.race([promise, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A masked frame; the mask 0 keeps the payload readable. */
+export function frame(first: number, payload: Uint8Array = new Uint8Array(0)): Uint8Array {
+  return encodeFrame({
+    fin: first >= 0x80,
+    rsv: (first >> 4) & 7,
+    opcode: first & 15,
+    mask: new Uint8Array(4),
+    payload,
+  });
+}
+
+/** `bytes` so many times over. */
+export function repeat(bytes: Uint8Array, count: number): Uint8Array {
+  const all = new Uint8Array(bytes.length * count);
+  for (let i = 0; i < count; i++) all.set(bytes, i * bytes.length);
+  return all;
+}
