@@ -38,6 +38,7 @@ export { CloseCode } from "./src/core/close_code.ts";
 export type { CloseStatus } from "./src/core/close.ts";
 export type { Message } from "./src/core/message.ts";
 export type { HeaderList, HeadersInput } from "./src/core/headers.ts";
+export type { Clock } from "./src/clock.ts";
 export type {
   Addr,
   Conn,

@@ -61,7 +61,7 @@ async function residentMemory(pid: number): Promise<number> {
 /** Looks at a process's memory again and again, and keeps the most. */
 class MemoryWatch {
   readonly #pid: number;
-  readonly #timer: number;
+  readonly #timer: ReturnType<typeof setInterval>;
   peak = 0;
 
   constructor(pid: number) {
@@ -108,12 +108,18 @@ function percentile99(times: readonly number[]): number {
   return sorted[Math.ceil(sorted.length * 0.99) - 1] ?? Infinity;
 }
 
+/** Messages as long as they may be. */
+const LARGE = [
+  frame(0x82, new Uint8Array(MIB)),
+  frame(0x81, new TextEncoder().encode("€".repeat(349_525))),
+];
+
 /** Ordinary traffic, so that the runtime's memory has grown to what it works with. */
 async function warmUp(url: string): Promise<void> {
   for (let round = 0; round < 3; round++) {
     await Promise.all(Array.from({ length: 20 }, async () => {
       const client = await RawClient.open(url);
-      for (let i = 0; i < 10; i++) await client.write(frame(0x82, new Uint8Array(MIB / 2)));
+      for (let i = 0; i < 10; i++) await client.write(LARGE[i % LARGE.length]);
       for (let i = 0; i < 500; i++) await client.write(frame(0x82, new Uint8Array(20)));
       await client.write(frame(0x88));
       await client.ended;

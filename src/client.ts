@@ -5,7 +5,7 @@
  * @module
  */
 
-import { sharedTimers, type Timers } from "./clock.ts";
+import { checkClock, type Clock, sharedTimers, Timers } from "./clock.ts";
 import { type Compression, CompressionOffer } from "./compression.ts";
 import { type BodyFraming, BodyReader } from "./core/body.ts";
 import { HandshakeError } from "./core/errors.ts";
@@ -44,6 +44,8 @@ export interface ConnectOptions<Data = unknown> extends SessionOptions {
   readonly data?: Data;
   /** Handlers, for those who prefer them to iteration. */
   readonly handlers?: SessionHandlers<Data>;
+  /** Where time comes from; for tests. @default {the machine's} */
+  readonly clock?: Clock;
   /** Told about every error of the handlers. @default {console.error} */
   readonly onError?: (error: unknown) => void;
 }
@@ -58,6 +60,7 @@ const OPTIONS = [
   "conn",
   "data",
   "handlers",
+  "clock",
   "onError",
 ];
 
@@ -93,12 +96,14 @@ export async function connect<Data = unknown>(
   options: ConnectOptions<Data> = {},
 ): Promise<WebSocketSession<Data>> {
   const resolved = resolveSessionOptions(options, OPTIONS);
+  checkClock(options.clock);
+  const timers = options.clock === undefined ? sharedTimers : new Timers(options.clock);
   const target = parseUrl(url);
   const offer = resolved.compress === false
     ? null
-    : new CompressionOffer(resolved.compress, sharedTimers);
+    : new CompressionOffer(resolved.compress, timers);
   const request = prepareRequest(target, options, offer?.extensions);
-  const attempt = new Attempt(resolved.handshakeTimeout, options.signal, sharedTimers);
+  const attempt = new Attempt(resolved.handshakeTimeout, options.signal, timers);
   try {
     const conn = options.conn ?? await dial({
       hostname: target.hostname,
@@ -116,7 +121,7 @@ export async function connect<Data = unknown>(
       extensions: formatExtensions(agreed.extensions),
       compression: offer?.accept(agreed.extensions) ?? null,
     };
-    return open(prepend(conn, rest), request, agreement, target, resolved, options);
+    return open(prepend(conn, rest), request, agreement, target, resolved, options, timers);
   } catch (error) {
     offer?.close();
     attempt.fail();
@@ -317,13 +322,14 @@ function open<Data>(
   { isSecure }: Target,
   resolved: ResolvedSessionOptions,
   options: ConnectOptions<Data>,
+  timers: Timers,
 ): WebSocketSession<Data> {
   return new WebSocketSession<Data>({
     conn,
     role: "client",
     maskKey: nextMaskKey,
     options: resolved,
-    timers: sharedTimers,
+    timers,
     request: createRequestInfo(head, isSecure),
     ...agreement,
     data: options.data as Data,

@@ -27,6 +27,15 @@ export const systemClock: Clock = {
   turn: () => new Promise((resolve) => setImmediate(resolve)),
 };
 
+/** Throws a `TypeError` unless this can be a clock, or is undefined. */
+export function checkClock(clock: Clock | undefined): void {
+  if (clock === undefined) return;
+  for (const name of ["now", "schedule", "cancel", "turn"] as const) {
+    if (typeof clock?.[name] === "function") continue;
+    throw new TypeError(`Option clock has no function ${name}()`);
+  }
+}
+
 /** A call that {@linkcode Timers} will make. */
 export interface Timer {
   /** Forgets the call; does nothing once it has been made. */

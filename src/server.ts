@@ -7,7 +7,7 @@
 
 import { AddressSet } from "./address.ts";
 import { Admission, RETRY_AFTER } from "./admission.ts";
-import { sharedTimers } from "./clock.ts";
+import { checkClock, type Clock, sharedTimers, Timers } from "./clock.ts";
 import { sharedContexts } from "./compression.ts";
 import { type CloseStatus, encodeClose } from "./core/close.ts";
 import { CloseCode } from "./core/close_code.ts";
@@ -55,6 +55,8 @@ export interface ServeOptions<Data = unknown> extends SessionOptions {
   readonly allowedHosts?: readonly string[];
   /** IP addresses, CIDR blocks or `"unix"`, whose `X-Forwarded-…` fields are believed. @default {[]} */
   readonly trustedProxies?: readonly string[];
+  /** Where time comes from; for tests. @default {the machine's} */
+  readonly clock?: Clock;
   /** Told about every error of your functions and of accepting. @default {console.error} */
   readonly onError?: (error: unknown) => void;
 }
@@ -118,6 +120,7 @@ const OPTIONS = [
   "origin",
   "allowedHosts",
   "trustedProxies",
+  "clock",
   "onError",
 ];
 
@@ -190,6 +193,7 @@ function resolve<Data>(options: ServeOptions<Data>): Resolved {
   checkPort(options.port ?? 0);
   checkProtocols(options.protocols ?? []);
   checkOriginPolicy(options.origin ?? "same-origin");
+  checkClock(options.clock);
   for (const name of ["accept", "fetch", "onError"] as const) {
     const value: unknown = options[name];
     if (value !== undefined && typeof value !== "function") {
@@ -207,6 +211,7 @@ export class Server<Data = unknown> {
   readonly finished: Promise<void>;
 
   readonly #listener: Listener;
+  readonly #timers: Timers;
   readonly #options: ServeOptions<Data>;
   readonly #resolved: ResolvedSessionOptions;
   readonly #handler: Handler<Data> | Handlers<Data>;
@@ -231,6 +236,7 @@ export class Server<Data = unknown> {
   ) {
     this.addr = listener.addr;
     this.#listener = listener;
+    this.#timers = options.clock === undefined ? sharedTimers : new Timers(options.clock);
     this.#options = options;
     this.#resolved = session;
     this.#admission = new Admission(session.limits);
@@ -305,7 +311,7 @@ export class Server<Data = unknown> {
 
   async #run(): Promise<void> {
     await this.#acceptAll();
-    const timer = sharedTimers.set(this.#resolved.closeTimeout, () => {
+    const timer = this.#timers.set(this.#resolved.closeTimeout, () => {
       for (const incoming of [...this.#pending, ...this.#responding]) incoming.close();
     });
     while (this.#sessions.size + this.#pending.size + this.#responding.size > 0) {
@@ -334,7 +340,7 @@ export class Server<Data = unknown> {
   async #sleep(ms: number): Promise<void> {
     if (this.#isShuttingDown) return;
     await new Promise<void>((resolve) => {
-      const timer = sharedTimers.set(ms, resolve);
+      const timer = this.#timers.set(ms, resolve);
       this.#wakeUp = () => {
         timer.cancel();
         resolve();
@@ -372,7 +378,7 @@ export class Server<Data = unknown> {
         compress: this.#resolved.compress,
       },
       fetch,
-      timers: sharedTimers,
+      timers: this.#timers,
       admit: (remoteAddr) => this.#admission.admit(remoteAddr),
       onUpgraded: (upgraded, conn, release) => this.#open(upgraded, conn, release),
       onDecided: (incoming) => {
@@ -394,7 +400,7 @@ export class Server<Data = unknown> {
       role: "server",
       maskKey: () => 0, // servers do not mask
       options: this.#resolved,
-      timers: sharedTimers,
+      timers: this.#timers,
       request,
       protocol,
       extensions,

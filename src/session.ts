@@ -124,6 +124,8 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
   /** The message in the inflater that will call again when it is done. */
   #awaited: Promise<void> | null = null;
 
+  /** A message did not fit into the queue any more: none that follows is kept, either. */
+  #hasDiscarded = false;
   #status: CloseStatus | null = null;
 
   /** Use `serve()` or `connect()`. */
@@ -220,7 +222,8 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
    * Starts the closing handshake (RFC 6455 section 7): a Close frame behind all messages sent, then
    * the peer's answer, then the end of the connection; `closeTimeout` bounds it. Without a code the
    * Close frame is empty. Resolves with how the session ended; a further call, also after the end,
-   * just waits for that.
+   * just waits for that. What the peer sends meanwhile can still be received, as far as
+   * `limits.receiveQueue` goes; from the first message on that has no place, all are dropped.
    *
    * Rejects, and sends nothing, with a `RangeError` for a code other than 1000–1003, 1007–1014 and
    * 3000–4999 or a reason of more than 123 bytes, and with a `TypeError` for other types, a lone
@@ -429,7 +432,9 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
     this.#turns.worked();
     switch (event.type) {
       case "message":
-        if (!this.#inbox.isFull) this.#inbox.push(event.data);
+        // What is received stays a beginning of what was sent: no gaps.
+        this.#hasDiscarded ||= this.#inbox.isFull;
+        if (!this.#hasDiscarded) this.#inbox.push(event.data);
         break;
       case "ping":
         break;

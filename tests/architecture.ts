@@ -112,8 +112,8 @@ const PARTS: Readonly<Record<string, Part>> = {
     builtins: /^node:(?!zlib$)/,
   },
   testing: {
-    files: ["src/testing.ts"],
-    values: ["conn", "transport", "clock"],
+    files: ["src/testing.ts", "src/fake_clock.ts"],
+    values: ["conn", "transport", "clock", "testing"],
     types: ["base", "session", "server", "client"],
   },
   web: {

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { test } from "node:test";
 import { sharedTimers, systemClock, Timers } from "../src/clock.ts";
-import { FakeClock } from "./fake_clock.ts";
+import { FakeClock } from "../src/fake_clock.ts";
 
 test("Timers call back on time, at most 10 ms late", async () => {
   const clock = new FakeClock();

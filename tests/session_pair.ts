@@ -9,7 +9,7 @@ import { createRequestInfo } from "../src/request_info.ts";
 import type { Conn } from "../src/runtime/conn.ts";
 import { type MemoryConn, type MemoryOptions, memoryPair } from "../src/runtime/memory.ts";
 import { type SessionInit, WebSocketSession } from "../src/session.ts";
-import { FakeClock } from "./fake_clock.ts";
+import { FakeClock } from "../src/fake_clock.ts";
 
 /** What a test may choose. */
 export interface PairOptions extends SessionOptions {
@@ -22,7 +22,8 @@ export interface PairOptions extends SessionOptions {
   readonly compression?: SessionInit<unknown>["compression"];
 }
 
-function createSession(
+/** A session over a connection, as servers and clients make them. */
+export function createSession(
   conn: Conn,
   role: Role,
   clock: FakeClock,

@@ -3,7 +3,7 @@ import { decodeHex, encodeHex } from "@std/encoding/hex";
 import { describe, test } from "node:test";
 import { ClosedError, type CloseStatus, ProtocolError, TimeoutError } from "../mod.ts";
 import type { WebSocketSession } from "../src/session.ts";
-import { settle } from "./fake_clock.ts";
+import { settle } from "./settle.ts";
 import { readAll, sessionAndPeer, sessionPair } from "./session_pair.ts";
 
 const hex = (text: string): Uint8Array => decodeHex(text.replaceAll(" ", ""));
@@ -184,6 +184,25 @@ describe("flow control", () => {
     await closed;
   });
 
+  test("what arrives behind our close() and has no place leaves no gap", async () => {
+    const { client, server } = sessionPair({ limits: { receiveQueue: 4 } });
+    for (let i = 0; i < 6; i++) client.send(`${i}`);
+    await settle();
+    const closed = server.close(1000);
+    for (let i = 6; i < 12; i++) client.send(`${i}`);
+    await settle();
+    const received = [await server.receive(), await server.receive()];
+    client.send("late");
+    await settle();
+    for (let message = await server.receive(); message !== null;) {
+      received.push(message);
+      message = await server.receive();
+    }
+    void client.receive();
+    await closed;
+    assertEquals(received, ["0", "1", "2", "3"]);
+  });
+
   test("a promise of the message handler delays the next message", async () => {
     const log: string[] = [];
     const { client } = sessionPair({
@@ -204,14 +223,14 @@ describe("flow control", () => {
 
   test("a flood of small frames lets others have their turn", async () => {
     let handled = 0;
-    const { session, peer } = sessionAndPeer("server", {
+    const { session, peer, clock } = sessionAndPeer("server", {
       memory: { highWaterMark: 1e6 },
       handlers: { message: () => void handled++ },
     });
     await peer.write(hex("818000000000".repeat(10_000)));
     const seen: number[] = [];
     while (handled < 10_000) {
-      await new Promise((resolve) => setTimeout(resolve, 0));
+      await clock.turn();
       seen.push(handled);
     }
     assert(seen.length > 50, `only ${seen.length} turns`);

@@ -28,7 +28,10 @@ export class RawClient {
   }
 
   /** An open WebSocket; a deaf one reads nothing behind the handshake. */
-  static async open(url: string, { deaf = false, compress = false } = {}): Promise<RawClient> {
+  static async open(
+    url: string,
+    { deaf = false, compress = false }: { deaf?: boolean; compress?: boolean } = {},
+  ): Promise<RawClient> {
     const conn = await RawClient.dial(url);
     const request = compress
       ? requestWith("Sec-WebSocket-Extensions: permessage-deflate")
@@ -107,7 +110,7 @@ async function writeAll(conn: Deno.Conn, bytes: Uint8Array): Promise<void> {
 
 /** What a promise gives, or `null` after so many milliseconds. */
 export async function within<T>(ms: number, promise: Promise<T>): Promise<T | null> {
-  let timer: number | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const timeout = new Promise<null>((resolve) => timer = setTimeout(() => resolve(null), ms));
   try {
     return await Promise.race([promise, timeout]);

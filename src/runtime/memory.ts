@@ -16,6 +16,10 @@ export interface MemoryOptions {
   readonly cut?: (available: number) => number;
   /** Waited for before each read returns and each write begins: a script's delays. @default {none} */
   readonly delay?: () => Promise<void>;
+  /** After so many bytes in either direction the connection breaks as a reset does. @default {never} */
+  readonly resetAfter?: number;
+  /** After so many bytes of the first Conn, its direction ends; the rest is lost. @default {never} */
+  readonly endAfter?: number;
   /** The address that the second Conn's peer, the client, is seen at. */
   readonly remoteAddr?: Addr;
 }
@@ -109,14 +113,19 @@ export class MemoryConn implements Conn {
   readonly remoteAddr: Addr | undefined;
   readonly #incoming: Pipe;
   readonly #outgoing: Pipe;
+  /** Bytes that can still be written until the connection breaks, or this direction ends. */
+  #untilReset: number;
+  #untilEnd: number;
   #last = new Uint8Array(0);
   #isClosed = false;
 
   /** Use {@linkcode memoryPair}. */
-  constructor(incoming: Pipe, outgoing: Pipe, remoteAddr: Addr | undefined) {
+  constructor(incoming: Pipe, outgoing: Pipe, options: MemoryOptions) {
     this.#incoming = incoming;
     this.#outgoing = outgoing;
-    this.remoteAddr = remoteAddr;
+    this.remoteAddr = options.remoteAddr;
+    this.#untilReset = options.resetAfter ?? Infinity;
+    this.#untilEnd = options.endAfter ?? Infinity;
   }
 
   async read(): Promise<Uint8Array | null> {
@@ -135,7 +144,13 @@ export class MemoryConn implements Conn {
 
   async write(bytes: Uint8Array): Promise<void> {
     if (this.#isClosed) throw new Error("The connection is closed");
-    await this.#outgoing.write(bytes);
+    this.#untilReset -= bytes.length;
+    if (this.#untilReset < 0) this.reset();
+    const rest = this.#untilEnd;
+    this.#untilEnd -= bytes.length;
+    if (this.#untilEnd >= 0) return await this.#outgoing.write(bytes);
+    if (rest > 0) await this.#outgoing.write(bytes.subarray(0, rest));
+    this.#outgoing.end();
   }
 
   // deno-lint-ignore require-await -- the interface's: a transport may take its time
@@ -174,7 +189,9 @@ export class MemoryConn implements Conn {
 export function memoryPair(options: MemoryOptions = {}): [client: MemoryConn, server: MemoryConn] {
   const up = new Pipe(options);
   const down = new Pipe(options);
-  return [new MemoryConn(down, up, undefined), new MemoryConn(up, down, options.remoteAddr)];
+  const { remoteAddr: _, ...client } = options;
+  const { endAfter: __, ...server } = options;
+  return [new MemoryConn(down, up, client), new MemoryConn(up, down, server)];
 }
 
 /** A listener in memory. */

@@ -14,7 +14,7 @@ import {
 import { MemoryListener } from "../../src/runtime/memory.ts";
 import { ROLES } from "../core/transcript.ts";
 import { closeFrame, frame, wire } from "../core/wire.ts";
-import { settle } from "../fake_clock.ts";
+import { settle } from "../settle.ts";
 import { clientFrame, RawPeer } from "../raw_peer.ts";
 import { readAll, sessionAndPeer, sessionPair } from "../session_pair.ts";
 import { allGone, echo, until, urlOf, withServer } from "./servers.ts";

@@ -26,6 +26,8 @@ test("core/mod.ts exports what an integrator needs, by name", () => {
     "Opcode",
     "Protocol",
     "ProtocolError",
+    "acceptDeflate",
+    "checkDeflate",
     "checkRequest",
     "checkResponse",
     "createKey",
@@ -37,8 +39,10 @@ test("core/mod.ts exports what an integrator needs, by name", () => {
     "encodeHeader",
     "encodeRequest",
     "encodeResponse",
+    "formatExtensions",
     "isUpgradeRequest",
     "isValidCloseCode",
+    "offerDeflate",
     "prepareMessage",
   ]);
 });
