@@ -1,0 +1,47 @@
+/**
+ * Our echo server, on any runtime. Its argument is the option `compress`; of the lines on standard
+ * input `gc` collects garbage, and `burst N TEXT` sends a message N times to every session at once.
+ *
+ * @module
+ */
+
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { serve } from "../../../mod.ts";
+
+const server = await serve({
+  port: 0,
+  compress: JSON.parse(process.argv[2]),
+  keepalive: false,
+  limits: { maxConnections: 20_000, maxPendingHandshakes: 20_000 },
+}, { message: (session, message) => session.send(message) });
+
+async function collectGarbage(): Promise<void> {
+  const { gc, Bun } = globalThis as {
+    gc?: () => void;
+    Bun?: { gc(isSynchronous: boolean): void };
+  };
+  for (let i = 0; i < 4; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    if (Bun !== undefined) Bun.gc(true);
+    else gc?.();
+  }
+}
+
+/** Sends everything before the first one of them is through; returns how many there were. */
+async function burst(times: number, text: string): Promise<number> {
+  const sends: Promise<void>[] = [];
+  for (const session of server.sessions.values()) {
+    for (let i = 0; i < times; i++) sends.push(Promise.resolve(session.send(text)));
+  }
+  await Promise.all(sends);
+  return sends.length;
+}
+
+createInterface({ input: process.stdin }).on("line", async (line) => {
+  const [, times, text] = /^burst (\d+) (.*)$/.exec(line) ?? [];
+  if (times === undefined) await collectGarbage();
+  console.log(times === undefined ? 0 : await burst(Number(times), text));
+});
+const { addr } = server;
+if (addr.transport === "tcp") console.log(addr.port);
