@@ -61,11 +61,13 @@ export async function measureEcho(
       const ports = await Promise.all(servers.map((server) => server.value<number>()));
       for (let round = 0; round < ROUNDS; round++) {
         for (const [i, one] of group.entries()) {
-          const result = await generate(ports[i], one, seconds);
+          const result = await generate(servers[i], ports[i], one, seconds);
           results.get(one)!.push(result);
           console.error(
             `echo ${one.name} on ${one.runtime}${takeover ? ", takeover" : ""}: ` +
-              `${count(result.perSecond)}/s, generator ${Math.round(result.load * 100)} % busy`,
+              `${count(result.perSecond)}/s, ${result.cpu?.toFixed(1)} µs, generator ${
+                Math.round(result.load * 100)
+              } % busy`,
           );
         }
       }
@@ -76,10 +78,16 @@ export async function measureEcho(
   return describe(all, results);
 }
 
-async function generate(port: number, one: Contestant, seconds: number): Promise<EchoResult> {
+async function generate(
+  server: Child,
+  port: number,
+  one: Contestant,
+  seconds: number,
+): Promise<EchoResult> {
   const config: Job = {
     task: "echo",
     port,
+    pid: server.process.pid,
     compress: true,
     takeover: one.takeover,
     connections: CONNECTIONS,
@@ -112,10 +120,18 @@ function describe(
       one.takeover ? "yes" : "no",
       count(speed(one)),
       ratio === null ? "" : ratio.toFixed(2),
+      median(results.get(one)!.map((r) => r.cpu ?? NaN)).toFixed(1),
       count(median(results.get(one)!.map((r) => r.bytes))),
     ];
   });
-  const head = ["echo server", "takeover", "messages/s", "against its peer", "bytes/message"];
+  const head = [
+    "echo server",
+    "takeover",
+    "messages/s",
+    "against its peer",
+    "CPU µs/message",
+    "bytes/message",
+  ];
   const where = canPin
     ? "server and load on one core each"
     : "server and load on the same cores, which blurs the figures";

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { readFileSync } from "node:fs";
 import process from "node:process";
 import { offerOf, prepare, RawClient, type Script } from "./raw_client.ts";
 import { jsonMessages } from "./records.ts";
@@ -15,6 +16,8 @@ export interface Job {
   readonly port: number;
   readonly compress: boolean;
   readonly takeover: boolean;
+  /** `echo`: the server's process. */
+  readonly pid?: number;
   /** Connections at once. */
   readonly connections: number;
   /** `echo`: messages of a connection that are on their way at once. */
@@ -29,6 +32,8 @@ export interface Job {
 /** What an `echo` comes to. */
 export interface EchoResult {
   readonly perSecond: number;
+  /** Microseconds of the server's processor time for one message; `null` where they are unknown. */
+  readonly cpu: number | null;
   /** Received for one message, the frame's header included. */
   readonly bytes: number;
   /** The part of its core that the generator itself needed. */
@@ -53,8 +58,18 @@ async function openAll(): Promise<RawClient[]> {
   return clients;
 }
 
+/** Microseconds that all threads of a process have used, in steps of 10 000. */
+function processorTime(pid: number): number | null {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ")[1].split(" ");
+    return (Number(fields[11]) + Number(fields[12])) * 10_000; // utime and stime, see proc(5)
+  } catch {
+    return null;
+  }
+}
+
 /** Keeps the messages in flight at their number. */
-async function echo({ inFlight = 4, seconds = 3, warmUp = 1 }: Job): Promise<EchoResult> {
+async function echo({ inFlight = 4, seconds = 3, warmUp = 1, pid = 0 }: Job): Promise<EchoResult> {
   const clients = await openAll();
   for (const client of clients) {
     client.onframes = (count) => client.send(count);
@@ -64,13 +79,16 @@ async function echo({ inFlight = 4, seconds = 3, warmUp = 1 }: Job): Promise<Ech
   await sleep(warmUp);
   const before = { frames: sum("frames"), bytes: sum("bytes") };
   const cpu = process.cpuUsage();
+  const serverBefore = processorTime(pid);
   const started = performance.now();
   await sleep(seconds);
+  const serverTime = processorTime(pid);
   const elapsed = (performance.now() - started) / 1000;
   const { user, system } = process.cpuUsage(cpu);
   const frames = sum("frames") - before.frames;
   return {
     perSecond: frames / elapsed,
+    cpu: serverTime === null ? null : (serverTime - serverBefore!) / frames,
     bytes: (sum("bytes") - before.bytes) / frames,
     load: (user + system) / 1e6 / elapsed,
   };
