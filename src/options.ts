@@ -58,7 +58,7 @@ export interface KeepaliveOptions {
 export interface CompressOptions {
   /** Messages of fewer bytes are sent as they are. @default {1024} */
   readonly threshold?: number;
-  /** From 1, fast, to 9, small. @default {6} */
+  /** From 1, fast, to 9, small; README.md says what each saves and costs. @default {1} */
   readonly level?: number;
   /** The base-2 logarithm of the largest window, 8 to 15, for both directions. @default {15} */
   readonly windowBits?: number;
@@ -127,7 +127,7 @@ const TIMEOUTS = { handshakeTimeout: 10_000, closeTimeout: 10_000, writeStallTim
 
 const COMPRESS: Required<CompressOptions> = {
   threshold: 1024,
-  level: 6,
+  level: 1,
   windowBits: 15,
   memLevel: 8,
   contextTakeover: false,

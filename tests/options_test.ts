@@ -148,7 +148,7 @@ test("keepalive: false switches it off", () => {
 test("compress: true means the defaults of the README", () => {
   const defaults = {
     threshold: 1024,
-    level: 6,
+    level: 1,
     windowBits: 15,
     memLevel: 8,
     contextTakeover: false,
