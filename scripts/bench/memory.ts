@@ -15,9 +15,17 @@ export type CompressConfig = false | {
   readonly level?: number;
 };
 
-/** Connections that are open at once, and how often they are, to measure what each holds. */
-const HELD = 2000;
-const ROUNDS = 3;
+/** How to measure what a connection holds. */
+export interface HoldOptions {
+  /** Connections that are open at once. */
+  readonly connections: number;
+  /** How often they are opened before it counts: the first times a heap grows for good. */
+  readonly warmUps: number;
+  /** How often it counts; the median is the result. */
+  readonly rounds: number;
+}
+
+const IDLE: HoldOptions = { connections: 2000, warmUps: 2, rounds: 3 };
 
 /** What idle connections may differ by, in KiB each; what may stay behind, in MiB. */
 const MAX_IDLE = 1;
@@ -63,8 +71,7 @@ function holdJob(port: number, compress: CompressConfig, connections: number): J
 export async function connectionMemory(
   runtime: RuntimeName,
   compress: CompressConfig,
-  connections: number = HELD,
-  rounds: number = ROUNDS,
+  { connections, warmUps, rounds }: HoldOptions = IDLE,
 ): Promise<number> {
   const [server, port] = await start(runtime, compress);
   try {
@@ -72,9 +79,9 @@ export async function connectionMemory(
     await load({ ...job, connections: connections >> 2 }); // what comes only once
     const before = await settled(server);
     const sizes: number[] = [];
-    for (let i = 0; i < rounds; i++) {
+    for (let i = 0; i < warmUps + rounds; i++) {
       await load(job, async () => {
-        sizes.push((await settled(server) - before) / connections);
+        if (i >= warmUps) sizes.push((await settled(server) - before) / connections);
       });
     }
     return median(sizes);

@@ -4,7 +4,7 @@ import type { RuntimeName } from "../../tests/toolchain.ts";
 import { table } from "./benchmark.ts";
 import { Child } from "./children.ts";
 import type { CodecResult, Setting } from "./codec.ts";
-import { connectionMemory } from "./memory.ts";
+import { connectionMemory, type HoldOptions } from "./memory.ts";
 
 const full = { windowBits: 15, memLevel: 8 };
 const small = { windowBits: 11, memLevel: 5 };
@@ -12,11 +12,10 @@ const small = { windowBits: 11, memLevel: 5 };
 /** Those worth a line. */
 const SETTINGS: readonly Setting[] = [false, true].flatMap((takeover) => [
   ...[1, 3, 6, 9].map((level) => ({ level, ...full, takeover })),
-  { level: 3, ...small, takeover },
+  { level: 1, ...small, takeover },
 ]);
 
-/** Connections that are open at once to measure what each holds. */
-const HELD = 1000;
+const HELD: HoldOptions = { connections: 1000, warmUps: 1, rounds: 1 };
 
 /** Measures all settings on each runtime. */
 export async function measureSettings(runtimes: readonly RuntimeName[]): Promise<string> {
@@ -76,12 +75,12 @@ function memoryKey({ windowBits, memLevel, takeover }: Setting): string {
 /** KiB that a connection holds more than one without compression does. */
 async function contextMemory(runtime: RuntimeName): Promise<Map<string, number>> {
   const held = new Map<string, number>();
-  const plain = await connectionMemory(runtime, false, HELD, 1);
+  const plain = await connectionMemory(runtime, false, HELD);
   for (const { takeover, windowBits, memLevel } of SETTINGS) {
     const key = memoryKey({ level: 0, takeover, windowBits, memLevel });
     if (held.has(key)) continue;
     const config = { contextTakeover: takeover, contextBudget: 2 ** 30, windowBits, memLevel };
-    const size = await connectionMemory(runtime, config, HELD, 1) - plain;
+    const size = await connectionMemory(runtime, config, HELD) - plain;
     held.set(key, Math.max(0, size));
     console.error(`memory on ${runtime}: ${key}: ${size.toFixed(1)} KiB`);
   }

@@ -13,6 +13,7 @@ const server = await serve({
   port: 0,
   compress: JSON.parse(process.argv[2]),
   keepalive: false,
+  handshakeTimeout: 60_000, // on a busy machine, too, none may fail
   limits: { maxConnections: 20_000, maxPendingHandshakes: 20_000 },
 }, { message: (session, message) => session.send(message) });
 
