@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import process from "node:process";
 import { createInterface } from "node:readline";
@@ -24,6 +24,9 @@ export interface ChildOptions {
 /** Whether processes can be bound to cores, of which there are at least two. */
 export const canPin: boolean = availableParallelism() > 1 &&
   spawnSync("taskset", ["--version"]).status === 0;
+
+/** Whether a process's memory can be seen. */
+export const canSeeMemory: boolean = existsSync("/proc/self/status");
 
 /** A heap that is collected in time: see scripts/load.ts. */
 const SMALL_HEAP = ["--expose-gc", "--max-old-space-size=512", "--max-semi-space-size=2"];
@@ -70,7 +73,7 @@ export class Child {
     return this.value();
   }
 
-  /** Resident memory, in KiB. */
+  /** Resident memory, in KiB, where {@linkcode canSeeMemory}. */
   get memory(): number {
     const status = readFileSync(`/proc/${this.process.pid}/status`, "utf8");
     return Number(/VmRSS:\s+(\d+)/.exec(status)![1]);

@@ -1,0 +1,55 @@
+import { test } from "node:test";
+import { assert, assertEquals } from "@std/assert";
+import { constants, createInflateRaw } from "node:zlib";
+import { count, median, table } from "../scripts/bench/benchmark.ts";
+import { offerOf, prepare } from "../scripts/bench/raw_client.ts";
+import { jsonMessages } from "../scripts/bench/records.ts";
+
+test("jsonMessages() are JSON of the size asked for, all different, the same each time", () => {
+  for (const size of [1024, 16_384]) {
+    const messages = jsonMessages(size, 50);
+    assert(messages.every((text) => new TextEncoder().encode(text).length === size));
+    assert(messages.every((text) => JSON.parse(text).events.length > 0));
+    assertEquals(new Set(messages).size, 50);
+    assertEquals(jsonMessages(size, 50), messages);
+  }
+});
+
+/** The payload of a masked frame, and the `00 00 ff ff` that was left out. */
+function payloadOf(frame: Uint8Array): Uint8Array {
+  const at = frame[1] === 0xfe ? 8 : 6;
+  const key = frame.subarray(at - 4, at);
+  const payload = frame.subarray(at).map((byte, i) => byte ^ key[i & 3]);
+  return Uint8Array.of(...payload, 0, 0, 0xff, 0xff);
+}
+
+for (const takeover of [false, true]) {
+  test(`prepare() makes frames that stay valid when repeated, takeover: ${takeover}`, async () => {
+    const texts = jsonMessages(1024, 5);
+    const script = await prepare(texts, { offer: offerOf(true, takeover), takeover });
+    assertEquals(script.starts.length, texts.length + 1);
+    const stream = createInflateRaw();
+    let output = "";
+    stream.on("data", (piece) => output += piece);
+    for (let i = 0; i < 2 * texts.length; i++) {
+      const n = i % texts.length;
+      const frame = script.bytes.slice(script.starts[n], script.starts[n + 1]);
+      assertEquals(frame[0], 0xc1);
+      stream.write(payloadOf(frame));
+    }
+    await new Promise<void>((resolve) => stream.flush(constants.Z_SYNC_FLUSH, () => resolve()));
+    if (output.length < 2 * 5 * 1024) await new Promise((resolve) => stream.once("data", resolve));
+    assertEquals(output, texts.join("") + texts.join(""));
+    stream.destroy();
+  });
+}
+
+test("median() is the middle one, the lower of two", () => {
+  assertEquals(median([3, 1, 2]), 2);
+  assertEquals(median([4, 1, 3, 2]), 2);
+});
+
+test("table() aligns all columns but the first to the right", () => {
+  const text = table(["a", "b"], [["x", count(1234567.4)]]);
+  assertEquals(text, "| a | b |\n| --- | ---: |\n| x | 1 234 567 |");
+});
