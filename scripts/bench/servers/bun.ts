@@ -28,3 +28,4 @@ const server = Bun.serve({
   },
 });
 console.log(server.port);
+process.stdin.resume().on("end", () => process.exit()); // with whoever started it

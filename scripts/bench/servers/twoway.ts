@@ -39,7 +39,9 @@ async function burst(times: number, text: string): Promise<number> {
   return sends.length;
 }
 
-createInterface({ input: process.stdin }).on("line", async (line) => {
+const lines = createInterface({ input: process.stdin });
+lines.on("close", () => process.exit()); // with whoever started it
+lines.on("line", async (line) => {
   const [, times, text] = /^burst (\d+) (.*)$/.exec(line) ?? [];
   if (times === undefined) await collectGarbage();
   console.log(times === undefined ? 0 : await burst(Number(times), text));

@@ -17,3 +17,4 @@ server.on("connection", (socket) => {
   socket.on("message", (data, isBinary) => socket.send(data, { binary: isBinary }));
 });
 server.on("listening", () => console.log((server.address() as AddressInfo).port));
+process.stdin.resume().on("end", () => process.exit()); // with whoever started it
