@@ -39,6 +39,7 @@ export class ContextBudget {
 
   /** Takes memory for contexts of these sizes; `null` if that would exceed `limit` bytes. */
   reserve(sizes: readonly number[], limit: number): (() => void) | null {
+    if (sizes.length === 0) return holdsNothing;
     const bytes = sizes.reduce((sum, size) => sum + size, 0);
     if (bytes > 0 && this.#bytes + bytes > limit) return null;
     this.#bytes += bytes;
@@ -56,6 +57,19 @@ export class ContextBudget {
 /** The contexts of this process. */
 export const sharedContexts: ContextBudget = new ContextBudget();
 
+function holdsNothing(): void {}
+
+/** Shared by all sessions with these timers: an idle one is to cost little. */
+const turns = new WeakMap<Timers, () => Promise<void>>();
+
+function turnOf(timers: Timers): () => Promise<void> {
+  const known = turns.get(timers);
+  if (known !== undefined) return known;
+  const turn = (): Promise<void> => timers.turn();
+  turns.set(timers, turn);
+  return turn;
+}
+
 /** The codecs of one session. */
 export class Compression implements MessageCodec {
   readonly deflater: MessageDeflater;
@@ -71,7 +85,7 @@ export class Compression implements MessageCodec {
     timers: Timers,
     release: () => void,
   ) {
-    const turn = (): Promise<void> => timers.turn();
+    const turn = turnOf(timers);
     const isServer = role === "server";
     const windowBits = isServer ? params.serverMaxWindowBits : params.clientMaxWindowBits;
     const peerBits = isServer ? params.clientMaxWindowBits : params.serverMaxWindowBits;

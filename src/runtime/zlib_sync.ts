@@ -83,18 +83,41 @@ export class HandlePool {
 /** The handles of this process. */
 export const sharedHandles: HandlePool = new HandlePool();
 
+/** What handles have in common that can take each other's place. */
+interface Kind {
+  readonly key: string;
+  readonly open: () => ZlibHandle;
+}
+
+/** Shared, so that an idle codec costs little: one for each combination of settings. */
+const kinds = new Map<string, Kind>();
+
+function deflateKind({ level, windowBits, memLevel }: DeflateOptions): Kind {
+  const key = `deflate ${level} ${windowBits} ${memLevel}`;
+  const open = (): ZlibHandle => ZlibHandle.deflate({ level, windowBits, memLevel });
+  return kinds.get(key) ?? addKind({ key, open });
+}
+
+function inflateKind(windowBits: number): Kind {
+  const key = `inflate ${windowBits}`;
+  return kinds.get(key) ?? addKind({ key, open: () => ZlibHandle.inflate(windowBits) });
+}
+
+function addKind(kind: Kind): Kind {
+  kinds.set(kind.key, kind);
+  return kind;
+}
+
 /** A handle that a codec holds for one message, or for all of them. */
 class Lease {
-  readonly #key: string;
-  readonly #open: () => ZlibHandle;
+  readonly #kind: Kind;
   readonly #keeps: boolean;
   #handle: ZlibHandle | null = null;
   #isClosed = false;
 
-  constructor(key: string, keeps: boolean, open: () => ZlibHandle) {
-    this.#key = key;
+  constructor(kind: Kind, keeps: boolean) {
+    this.#kind = kind;
     this.#keeps = keeps;
-    this.#open = open;
   }
 
   get isClosed(): boolean {
@@ -103,13 +126,13 @@ class Lease {
 
   get handle(): ZlibHandle {
     if (this.#isClosed) throw new Error("The codec is closed");
-    return this.#handle ??= sharedHandles.borrow(this.#key, this.#open);
+    return this.#handle ??= sharedHandles.borrow(this.#kind.key, this.#kind.open);
   }
 
   /** The message is complete. */
   done(): void {
     if (this.#keeps || this.#handle === null) return;
-    sharedHandles.giveBack(this.#key, this.#handle);
+    sharedHandles.giveBack(this.#kind.key, this.#handle);
     this.#handle = null;
   }
 
@@ -128,14 +151,9 @@ class SyncDeflater implements MessageDeflater {
   readonly #lease: Lease;
   readonly #turn: () => Promise<void>;
 
-  constructor({ level, windowBits, memLevel, keepsContext, turn }: DeflateOptions & CodecOptions) {
-    const key = `deflate ${level} ${windowBits} ${memLevel}`;
-    this.#lease = new Lease(
-      key,
-      keepsContext,
-      () => ZlibHandle.deflate({ level, windowBits, memLevel }),
-    );
-    this.#turn = turn;
+  constructor(options: DeflateOptions & CodecOptions) {
+    this.#lease = new Lease(deflateKind(options), options.keepsContext);
+    this.#turn = options.turn;
   }
 
   deflate(bytes: Uint8Array): Uint8Array | Promise<Uint8Array> {
@@ -223,8 +241,7 @@ class SyncInflater implements MessageInflater {
   constructor(
     { windowBits, keepsContext, turn }: { readonly windowBits: number } & CodecOptions,
   ) {
-    const open = (): ZlibHandle => ZlibHandle.inflate(windowBits);
-    this.#lease = new Lease(`inflate ${windowBits}`, keepsContext, open);
+    this.#lease = new Lease(inflateKind(windowBits), keepsContext);
     this.#keeps = keepsContext;
     this.#turn = turn;
   }
