@@ -33,7 +33,7 @@ export type CodecResult = readonly SizeResult[];
 export const SIZES: readonly number[] = [1024, 16_384];
 
 /** Milliseconds for each measurement, warming up included. */
-const TIME = 200;
+const TIME = 400;
 
 const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
 
