@@ -29,9 +29,13 @@ export function freeIdleHandles(): void {
   sharedHandles.drain();
 }
 
-/** Bytes that a compressor with a context of its own holds (zlib's own figure). */
+/**
+ * Bytes that a compressor with a context of its own holds: zlib's own figure, but for the tables,
+ * which in the variants that the runtimes use take 128 KiB even at small `memLevel`s.
+ */
 export function deflaterSize({ windowBits, memLevel }: DeflateOptions): number {
-  return (1 << (Math.max(9, windowBits) + 2)) + (1 << (memLevel + 9)) + 6144;
+  const tables = Math.max(1 << (memLevel + 9), 131_072);
+  return (1 << (Math.max(9, windowBits) + 2)) + tables + 6144;
 }
 
 /** Bytes that an inflater with a context of its own holds (zlib's own figure). */
