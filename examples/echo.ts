@@ -11,6 +11,7 @@ import { type Handler, type Handlers, serve, type ServeOptions } from "../mod.ts
 const USAGE = `Usage: echo.ts [options]
   --hostname NAME        address to listen on (127.0.0.1)
   --port N               port to listen on, 0 for any (8000)
+  --origin ORIGIN        let pages of this origin in, too; "any" lets all in
   --handlers             use handlers in place of iteration
   --max-message-size N   longest message, in bytes
   --max-fragments N      most frames in one message
@@ -33,6 +34,7 @@ function parse(args: string[]): { options: ServeOptions; useHandlers: boolean; h
     options: {
       hostname: { type: "string", default: "127.0.0.1" },
       port: { type: "string", default: "8000" },
+      origin: { type: "string" },
       handlers: { type: "boolean", default: false },
       compress: { type: "boolean", default: false },
       "context-takeover": { type: "boolean", default: false },
@@ -45,6 +47,9 @@ function parse(args: string[]): { options: ServeOptions; useHandlers: boolean; h
   const options: ServeOptions = {
     hostname: values.hostname,
     port: toNumber("--port", values.port, 0, 65_535),
+    origin: values.origin === undefined || values.origin === "any"
+      ? values.origin
+      : [values.origin],
     compress: values.compress && { contextTakeover: values["context-takeover"] },
     limits: {
       maxMessageSize: toNumber("--max-message-size", values["max-message-size"], 1),
