@@ -174,6 +174,7 @@ describe("an inflater that takes its time", () => {
     );
     assertEquals(seen(protocol), []);
     assert(protocol.inflating !== null && protocol.hasInput);
+    assertEquals(protocol.next(), null);
     assertThrows(() => protocol.receive(hex("8a00")), TypeError, "earlier bytes");
     await codec.go();
     assertEquals(protocol.inflating, null);
