@@ -138,23 +138,32 @@ export async function testClients(
     stdout: "null",
     stderr: "null",
   }).spawn();
+  let hasEnded = false;
+  const ended = server.status.then(() => hasEnded = true);
   try {
-    await waitForPort(Number(new URL(url).port));
-    await testClient(url);
+    await Promise.race([waitForPort(Number(new URL(url).port)), ended]);
+    if (hasEnded) throw new Error(`The suite did not start at ${url}`);
+    await Promise.race([testClient(url), ended]);
+    if (hasEnded) throw new Error("The suite ended before its clients");
     return await Deno.readTextFile(`${folder}/index.json`);
   } finally {
-    server.kill("SIGKILL");
-    await server.status;
+    if (!hasEnded) server.kill("SIGKILL");
+    await ended;
     await Deno.remove(folder, { recursive: true });
   }
 }
 
-/** A port that was free a moment ago. */
+/** A port that was free a moment ago, and is none of those that the system gives to clients. */
 function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr as Deno.NetAddr;
-  listener.close();
-  return port;
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    try {
+      Deno.listen({ hostname: "127.0.0.1", port }).close();
+      return port;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
 }
 
 async function waitForPort(port: number): Promise<void> {
