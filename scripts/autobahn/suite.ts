@@ -128,11 +128,14 @@ export async function testClients(
     cases,
     "exclude-cases": without,
     "exclude-agent-cases": {},
-    webport: 0,
   };
   await Deno.writeTextFile(`${folder}/spec.json`, JSON.stringify(spec));
   const server = new Deno.Command(PYTHON, {
-    args: ["-m", "autobahntestsuite.wstest", "-m", "fuzzingserver", "-s", "spec.json"],
+    // Without a port of 0 it also serves its pages, to everybody, on port 8080.
+    args: [
+      ...["-m", "autobahntestsuite.wstest", "-m", "fuzzingserver", "-s", "spec.json"],
+      ...["--webport", "0"],
+    ],
     cwd: folder,
     stdin: "null",
     stdout: "null",
