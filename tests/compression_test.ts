@@ -1,7 +1,10 @@
 /** permessage-deflate between serve() and connect(). @module */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import process from "node:process";
 import { describe, test } from "node:test";
+import v8 from "node:v8";
+import vm from "node:vm";
 import {
   ClosedError,
   connect,
@@ -357,3 +360,53 @@ describe("a session whose codec", () => {
     session.abort();
   });
 });
+
+describe("an idle session", () => {
+  /** Bytes of the heap without garbage, and of what hangs on it outside. */
+  async function heapSize(): Promise<number> {
+    const { Bun } = globalThis as { Bun?: { gc(force: boolean): void } };
+    for (let i = 0; i < 4; i++) {
+      if (Bun !== undefined) Bun.gc(true);
+      else collectGarbage();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    const { heapUsed, external } = process.memoryUsage();
+    return heapUsed + external;
+  }
+
+  /** What a pair of sessions holds that have exchanged a message, in bytes. */
+  async function sizeOfPair(compress: boolean): Promise<number> {
+    const count = 1000;
+    const listener = new MemoryListener();
+    const server = await serve({ listener, compress }, echo);
+    const open = async (): Promise<WebSocketSession> => {
+      const session = await connect("ws://memory/", { conn: listener.connect(), compress });
+      await exchange(session, TEXT);
+      await exchange(session, "x"); // connections in memory keep what was read last
+      return session;
+    };
+    const warm = await Promise.all(Array.from({ length: 100 }, open));
+    const before = await heapSize();
+    const sessions = await Promise.all(Array.from({ length: count }, open));
+    const size = (await heapSize() - before) / count;
+    await Promise.all([...warm, ...sessions].map((session) => session.close()));
+    await server.shutdown();
+    return size;
+  }
+
+  test("costs at most 1 KiB more with compression than without", async () => {
+    await sizeOfPair(true);
+    const plain = await sizeOfPair(false);
+    const compressed = await sizeOfPair(true);
+    // Both ends of each connection are in this process.
+    const more = (compressed - plain) / 2;
+    assert(more < 1024, `${Math.round(more)} bytes more than ${Math.round(plain / 2)}`);
+  });
+});
+
+/** What V8's flag `--expose-gc` gives, on Deno and Node. */
+function collectGarbage(): void {
+  v8.setFlagsFromString("--expose-gc");
+  const gc: () => void = vm.runInNewContext("gc");
+  gc();
+}

@@ -79,7 +79,8 @@ const perConnection = (count: number): number => 32 + Math.round(count * 24 / 10
 function deaf(what: string, bytes: Uint8Array, total: number): AttackCase["run"] {
   return async ({ url, scale }) => {
     const client = await RawClient.open(url, { deaf: true });
-    const written = await client.flood(bytes, total * scale);
+    // More than the buffers of two sockets, in any case.
+    const written = await client.flood(bytes, total * Math.max(scale, 0.15));
     client.close();
     return `${what}, the server stopped reading after ${(written / MIB).toFixed(1)} MiB`;
   };

@@ -1,5 +1,7 @@
 /** A client that speaks bytes, and reads as little or as much as an attack wants. @module */
 
+import type { Conn } from "../../src/runtime/conn.ts";
+import { dial } from "../../src/runtime/mod.ts";
 import { encodeFrame, joinBytes } from "../../tests/frames.ts";
 import { latin1 } from "../../tests/latin1.ts";
 import { REQUEST, requestWith } from "../../tests/raw_peer.ts";
@@ -9,22 +11,22 @@ const CHUNK = 262_144;
 
 /** One connection of an attacker. */
 export class RawClient {
-  readonly #conn: Deno.TcpConn;
+  readonly #conn: Conn;
   /** How the server ended it: the code of its Close frame, or how the connection went. */
   readonly ended: Promise<string>;
   #tail = new Uint8Array(0);
   #isOver = false;
 
-  private constructor(conn: Deno.TcpConn, isDeaf: boolean) {
+  private constructor(conn: Conn, isDeaf: boolean) {
     this.#conn = conn;
     this.ended = isDeaf ? new Promise(() => {}) : this.#read();
     this.ended.then(() => this.#isOver = true);
   }
 
   /** A bare TCP connection. */
-  static async dial(url: string): Promise<Deno.TcpConn> {
+  static async dial(url: string): Promise<Conn> {
     const { hostname, port } = new URL(url);
-    return await Deno.connect({ hostname, port: Number(port) });
+    return await dial({ hostname, port: Number(port) });
   }
 
   /** An open WebSocket; a deaf one reads nothing behind the handshake. */
@@ -36,23 +38,22 @@ export class RawClient {
     const request = compress
       ? requestWith("Sec-WebSocket-Extensions: permessage-deflate")
       : REQUEST;
-    await writeAll(conn, latin1(request));
-    const bytes = new Uint8Array(1024);
+    await conn.write(latin1(request));
     let text = "";
     while (!text.includes("\r\n\r\n")) {
-      const size = await conn.read(bytes);
-      if (size === null) throw new Error(`The server refused: ${text}`);
-      text += new TextDecoder().decode(bytes.subarray(0, size));
+      const bytes = await conn.read();
+      if (bytes === null) throw new Error(`The server refused: ${text}`);
+      text += new TextDecoder().decode(bytes);
     }
     if (!text.startsWith("HTTP/1.1 101 ")) throw new Error(`The server refused: ${text}`);
     return new RawClient(conn, deaf);
   }
 
-  /** Writes until all is written, the server has ended the connection, or `signal` is aborted. */
+  /** Writes all; returns whether the server has taken it. */
   async write(bytes: Uint8Array): Promise<boolean> {
     try {
       for (let at = 0; at < bytes.length && !this.#isOver; at += CHUNK) {
-        await writeAll(this.#conn, bytes.subarray(at, at + CHUNK));
+        await this.#conn.write(bytes.subarray(at, at + CHUNK));
       }
       return !this.#isOver;
     } catch {
@@ -64,8 +65,7 @@ export class RawClient {
   async flood(bytes: Uint8Array, total: number, patience: number = 3000): Promise<number> {
     let written = 0;
     while (written < total && !this.#isOver) {
-      const write = this.write(bytes);
-      const taken = await within(patience, write);
+      const taken = await within(patience, this.write(bytes));
       if (taken !== true) break;
       written += bytes.length;
     }
@@ -73,20 +73,17 @@ export class RawClient {
   }
 
   close(): void {
-    try {
-      this.#conn.close();
-    } catch {
-      // the server was faster
-    }
+    this.#conn.close();
   }
 
   async #read(): Promise<string> {
-    const bytes = new Uint8Array(65_536);
     try {
       for (;;) {
-        const size = await this.#conn.read(bytes);
-        if (size === null) return closeCode(this.#tail) ?? "FIN";
-        this.#tail = joinBytes(this.#tail, bytes.subarray(0, size)).slice(-200);
+        const bytes = await this.#conn.read();
+        if (bytes === null) return closeCode(this.#tail) ?? "FIN";
+        this.#tail = bytes.length >= 200
+          ? new Uint8Array(bytes.subarray(-200))
+          : joinBytes(this.#tail, bytes).slice(-200);
       }
     } catch {
       return closeCode(this.#tail) ?? "reset";
@@ -102,10 +99,6 @@ function closeCode(bytes: Uint8Array): string | null {
     }
   }
   return null;
-}
-
-async function writeAll(conn: Deno.Conn, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
 }
 
 /** What a promise gives, or `null` after so many milliseconds. */
