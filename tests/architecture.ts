@@ -26,7 +26,7 @@ interface Part {
 const PARTS: Readonly<Record<string, Part>> = {
   core: { files: ["src/core/"], values: ["core"] },
 
-  conn: { files: ["src/runtime/conn.ts"], values: [] },
+  conn: { files: ["src/runtime/conn.ts", "src/runtime/bytes.ts"], values: [] },
   transport: { files: ["src/runtime/"], values: ["conn", "transport"] },
   http2: {
     files: ["src/runtime/http2.ts"],
@@ -41,7 +41,7 @@ const PARTS: Readonly<Record<string, Part>> = {
       "src/runtime/zlib_stream.ts",
       "src/runtime/zlib_sync.ts",
     ],
-    values: ["codec", "zlib"],
+    values: ["conn", "codec", "zlib"],
     builtins: /^node:zlib$/,
   },
   adapters: {

@@ -6,6 +6,7 @@
  */
 
 import { AcceptQueue } from "./accept_queue.ts";
+import { concat } from "./bytes.ts";
 import type { Addr, Conn, Listener } from "./conn.ts";
 
 /** How a pair of Conns behaves. */
@@ -80,7 +81,7 @@ class Pipe {
   }
 
   #take(): Uint8Array {
-    const all = this.#chunks.length === 1 ? this.#chunks[0] : concat(this.#chunks, this.#size);
+    const all = this.#chunks.length === 1 ? this.#chunks[0] : concat(this.#chunks);
     const wanted = this.#options.cut?.(all.length) ?? all.length;
     const count = Math.max(1, Math.min(all.length, wanted));
     this.#chunks = count < all.length ? [all.subarray(count)] : [];
@@ -96,16 +97,6 @@ class Pipe {
   #changed(): void {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
-}
-
-function concat(chunks: readonly Uint8Array[], size: number): Uint8Array {
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
 }
 
 /** One end of a connection in memory. */

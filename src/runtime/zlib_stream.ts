@@ -12,6 +12,7 @@ import {
   type DeflateRaw,
   type InflateRaw,
 } from "node:zlib";
+import { concat } from "./bytes.ts";
 import {
   type CodecEngine,
   type CodecOptions,
@@ -47,7 +48,7 @@ class StreamDeflater implements MessageDeflater {
     const pieces: Uint8Array[] = [];
     await feed(this.#stream, bytes, (piece) => pieces.push(piece), this.#options.turn);
     if (!keepsContext) this.reset();
-    const result = join(pieces);
+    const result = concat(pieces);
     return result.subarray(0, result.length - FLUSH_TAIL.length);
   }
 
@@ -164,16 +165,6 @@ function feed(
       turn().then(() => settle(() => resolve(null)));
     });
   });
-}
-
-function join(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(pieces.reduce((size, piece) => size + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
 }
 
 /** Codecs on documented streams. */

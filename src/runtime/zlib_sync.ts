@@ -5,6 +5,7 @@
  * @module
  */
 
+import { concat } from "./bytes.ts";
 import {
   type CodecEngine,
   type CodecOptions,
@@ -164,7 +165,7 @@ class SyncDeflater implements MessageDeflater {
     if (size === OUTPUT.length) {
       const pieces = [result.slice()];
       drain(handle, bytes, pieces, true);
-      result = join(pieces);
+      result = concat(pieces);
     }
     this.#lease.done();
     return withoutTail(result);
@@ -182,7 +183,7 @@ class SyncDeflater implements MessageDeflater {
       if (size === OUTPUT.length) drain(handle, slice, pieces, isLast);
     }
     this.#lease.done();
-    return withoutTail(join(pieces));
+    return withoutTail(concat(pieces));
   }
 
   reset(): void {
@@ -210,16 +211,6 @@ function drain(
 
 function withoutTail(bytes: Uint8Array): Uint8Array {
   return bytes.subarray(0, bytes.length - FLUSH_TAIL.length);
-}
-
-function join(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(pieces.reduce((size, piece) => size + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
 }
 
 /** What is being inflated in one call. */
