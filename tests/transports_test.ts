@@ -11,10 +11,11 @@ import {
   type Listener,
   serve,
   type TcpAddr,
+  TimeoutError,
   type WebSocketSession,
 } from "../mod.ts";
 import { MemoryListener } from "../src/runtime/memory.ts";
-import { dial } from "../src/runtime/mod.ts";
+import { dial, listen } from "../src/runtime/mod.ts";
 import { createCertificates } from "./runtime/certificates.ts";
 
 const { ca, cert, key } = await createCertificates();
@@ -63,6 +64,19 @@ test("H-53 a TLS handshake that stalls is given up at handshakeTimeout", async (
   assertEquals(server.stats().responses, 0);
   peer.close();
   await server.shutdown();
+});
+
+test("T-1 a client gives up a server that stalls in the TLS handshake", async () => {
+  const listener = await listen({ hostname: "127.0.0.1", port: 0 });
+  const accepted = listener.accept();
+  const { port } = listener.addr as TcpAddr;
+  const start = performance.now();
+  const attempt = connect(`wss://127.0.0.1:${port}/`, { handshakeTimeout: 300 });
+  await assertRejects(() => attempt, TimeoutError, "(handshakeTimeout)");
+  const took = performance.now() - start;
+  assert(took >= 270 && took < 1000, `${took}`);
+  (await accepted)?.close();
+  listener.close();
 });
 
 test("a Unix socket", async () => {

@@ -17,11 +17,13 @@ import {
 } from "./deflate.ts";
 import { ZlibHandle } from "./zlib_handle.ts";
 
-/** Bytes that are worked on in a row, in milliseconds: a few, also at the highest level. */
-const SLICE = 131_072;
+/** Bytes that come out in a row before others get their turn: a millisecond or two. */
+const INFLATED_SLICE = 131_072;
 
-/** Up to this size messages are compressed at once. */
-const MAX_SYNC_SIZE = 262_144;
+/** Bytes that are compressed in a row: a few milliseconds at levels that differ by a factor of ten. */
+function sliceSize(level: number): number {
+  return level <= 3 ? 65_536 : level <= 6 ? 32_768 : 8192;
+}
 
 /** Where all codecs put their output, since each is done with it before the next one begins. */
 const OUTPUT = new Uint8Array(65_536);
@@ -121,10 +123,6 @@ class Lease {
     this.#keeps = keeps;
   }
 
-  get isClosed(): boolean {
-    return this.#isClosed;
-  }
-
   get handle(): ZlibHandle {
     if (this.#isClosed) throw new Error("The codec is closed");
     return this.#handle ??= sharedHandles.borrow(this.#kind.key, this.#kind.open);
@@ -151,14 +149,16 @@ class Lease {
 class SyncDeflater implements MessageDeflater {
   readonly #lease: Lease;
   readonly #turn: () => Promise<void>;
+  readonly #slice: number;
 
   constructor(options: DeflateOptions & CodecOptions) {
     this.#lease = new Lease(deflateKind(options), options.keepsContext);
     this.#turn = options.turn;
+    this.#slice = sliceSize(options.level);
   }
 
   deflate(bytes: Uint8Array): Uint8Array | Promise<Uint8Array> {
-    if (bytes.length > MAX_SYNC_SIZE) return this.#deflateLong(new Uint8Array(bytes));
+    if (bytes.length > 2 * this.#slice) return this.#deflateLong(new Uint8Array(bytes));
     const { handle } = this.#lease;
     const size = handle.write(bytes, 0, OUTPUT, true);
     let result = OUTPUT.subarray(0, size);
@@ -173,11 +173,11 @@ class SyncDeflater implements MessageDeflater {
 
   async #deflateLong(bytes: Uint8Array): Promise<Uint8Array> {
     const pieces: Uint8Array<ArrayBuffer>[] = [];
-    for (let at = 0; at < bytes.length; at += SLICE) {
+    for (let at = 0; at < bytes.length; at += this.#slice) {
       await this.#turn();
-      const isLast = at + SLICE >= bytes.length;
+      const isLast = at + this.#slice >= bytes.length;
       const { handle } = this.#lease;
-      const slice = bytes.subarray(at, at + SLICE);
+      const slice = bytes.subarray(at, at + this.#slice);
       const size = handle.write(slice, 0, OUTPUT, isLast);
       pieces.push(OUTPUT.slice(0, size));
       if (size === OUTPUT.length) drain(handle, slice, pieces, isLast);
@@ -250,7 +250,7 @@ class SyncInflater implements MessageInflater {
   /** Inflates for a while; returns whether all is done. */
   #advance(work: Work): boolean {
     try {
-      for (let budget = SLICE; budget > 0; budget -= OUTPUT.length) {
+      for (let budget = INFLATED_SLICE; budget > 0; budget -= OUTPUT.length) {
         if (this.#step(work)) return true;
       }
       return false;
