@@ -1,5 +1,14 @@
 import { describe, test } from "node:test";
 import { assertEquals } from "@std/assert";
+import {
+  caseIds,
+  countGood,
+  findProblems,
+  formatResults,
+  formatSummary,
+  parseIndex,
+  parseResults,
+} from "../scripts/autobahn/results.ts";
 import { countTests, describeGap, describeTally, parseLcov } from "../scripts/reports.ts";
 
 const DENO_REPORT = `<testsuites name="deno test" tests="5" failures="2" errors="0">
@@ -78,4 +87,63 @@ test("parseLcov() finds the files, and in them the lines and branches never reac
     "a.ts:4: branch not covered",
     "a.ts:5: line not covered",
   ]);
+});
+
+describe("Autobahn's results", () => {
+  const results = new Map([
+    ["server bun", new Map([["10.1.1", "OK"], ["2.10", "INFORMATIONAL"], ["2.9", "OK"]])],
+    ["client node", new Map([["1.1.1", "OK"], ["2.9", "FAILED"]])],
+  ]);
+
+  test("come from the suite's index; a bad close shows, too", () => {
+    const index = {
+      twoway: {
+        "1.1.1": { behavior: "OK", behaviorClose: "OK" },
+        "1.1.2": { behavior: "OK", behaviorClose: "UNCLEAN" },
+        "1.1.3": { behavior: "NON-STRICT", behaviorClose: "FAILED" },
+      },
+    };
+    assertEquals([...parseIndex(JSON.stringify(index))], [
+      ["1.1.1", "OK"],
+      ["1.1.2", "OK, close UNCLEAN"],
+      ["1.1.3", "NON-STRICT"],
+    ]);
+    assertEquals(parseIndex("{}").size, 0);
+  });
+
+  test("are written in the order of the cases, and read again", () => {
+    assertEquals(caseIds(results), ["1.1.1", "2.9", "2.10", "10.1.1"]);
+    const again = parseResults(formatResults(results));
+    assertEquals([...again.keys()], ["client node", "server bun"]);
+    assertEquals(Object.fromEntries(again.get("server bun")!), {
+      "2.9": "OK",
+      "2.10": "INFORMATIONAL",
+      "10.1.1": "OK",
+    });
+    assertEquals(countGood(results), { passed: 4, failed: 1 });
+  });
+
+  test("have problems where they are bad, differ, are new, or are none", () => {
+    assertEquals(findProblems(results, results), ["client node, case 2.9: FAILED"]);
+    const found = new Map([
+      ["server bun", new Map([["2.9", "INFORMATIONAL"], ["3.1", "OK"]])],
+      ["server deno", new Map<string, string>()],
+    ]);
+    assertEquals(findProblems(found, results), [
+      "server bun, case 2.9: INFORMATIONAL, but committed is OK",
+      "server bun, case 3.1: OK, but committed is nothing",
+      "server deno: no case ran",
+    ]);
+  });
+
+  test("are summed up by section", () => {
+    const summary = formatSummary(results, "suite 1", ["Node 1"]);
+    for (
+      const line of [
+        "| 1 Framing | 1 | 0 |",
+        "| 2 Pings and pongs | 0, 1 FAILED | 1 + 1 |",
+        "| all | 1, 1 FAILED | 2 + 1 |",
+      ]
+    ) assertEquals(summary.includes(line), true, summary);
+  });
 });

@@ -74,7 +74,10 @@ export function formatResults(results: Results): string {
 /** The cases of all subjects, in the order of their numbers. */
 export function caseIds(results: Results): string[] {
   const ids = new Set([...results.values()].flatMap((cases) => [...cases.keys()]));
-  const rank = (id: string): number => id.split(".").reduce((sum, part) => sum * 1000 + +part, 0);
+  const rank = (id: string): number => {
+    const [section, part = 0, number = 0] = id.split(".").map(Number);
+    return (section * 1000 + part) * 1000 + number;
+  };
   return [...ids].sort((left, right) => rank(left) - rank(right));
 }
 
@@ -90,8 +93,7 @@ export function findProblems(found: Results, committed: Results): string[] {
         problems.push(`${subject}, case ${id}: ${result}, but committed is ${before ?? "nothing"}`);
       }
     }
-    const [section] = cases.keys();
-    if (section === undefined) problems.push(`${subject}: no case ran`);
+    if (cases.size === 0) problems.push(`${subject}: no case ran`);
   }
   return problems;
 }
