@@ -59,7 +59,7 @@ async function openMany(
 ): Promise<{ close(): void }[]> {
   const all: { close(): void }[] = [];
   while (all.length < count) {
-    const size = Math.min(200, count - all.length);
+    const size = Math.min(50, count - all.length);
     all.push(...await Promise.all(Array.from({ length: size }, (_, i) => open(all.length + i))));
   }
   return all;
@@ -82,7 +82,7 @@ function deaf(what: string, bytes: Uint8Array, total: number): AttackCase["run"]
     // More than the buffers of two sockets, in any case.
     const written = await client.flood(bytes, total * Math.max(scale, 0.15));
     client.close();
-    return `${what}, the server stopped reading after ${(written / MIB).toFixed(1)} MiB`;
+    return `${(written / MIB).toFixed(1)} MiB of ${what} taken`;
   };
 }
 
