@@ -1,6 +1,7 @@
 /** Fuzzes frames in both roles, and what is written in answer to them. @module */
 
-import type { ProtocolLimits } from "../../src/core/protocol.ts";
+import { encodeHex } from "@std/encoding/hex";
+import type { Event, ProtocolLimits } from "../../src/core/protocol.ts";
 import type { Role } from "../../src/core/receiver.ts";
 import {
   createProtocol,
@@ -10,7 +11,7 @@ import {
   takeOutput,
 } from "../core/transcript.ts";
 import { VECTORS } from "../core/vectors.ts";
-import { decodeFrames, encodeFrame, joinBytes } from "../frames.ts";
+import { decodeFrames, encodeFrame, type Frame, joinBytes } from "../frames.ts";
 import type { Random } from "./random.ts";
 import { readReference } from "./reference.ts";
 import { must, type Target } from "./target.ts";
@@ -33,10 +34,15 @@ const TEXTS = [
 function generateFrames(role: Role, random: Random): Uint8Array {
   const frames: Uint8Array[] = [];
   let isFragmented = false;
+  const often = random.oneIn(6) ? 1 : 3;
   for (let count = 1 + random.size(8); count > 0; count--) {
-    const isControl = random.oneIn(3);
+    const isControl = random.oneIn(often);
     const isLast = isControl || random.oneIn(2);
-    const opcode = isControl ? random.pick([8, 9, 9, 10]) : isFragmented ? 0 : random.pick([1, 2]);
+    const opcode = isControl
+      ? random.pick([8, 9, 9, 9, 9, 10])
+      : isFragmented
+      ? 0
+      : random.pick([1, 2]);
     if (!isControl) isFragmented = !isLast;
     frames.push(encodeFrame({
       fin: random.oneIn(40) ? !isLast : isLast,
@@ -58,6 +64,9 @@ function payload(opcode: number, random: Random): Uint8Array {
       new TextEncoder().encode(random.pick(TEXTS.slice(0, 5))),
     );
   }
+  if (opcode < 8 && random.oneIn(20)) {
+    return new Uint8Array(LIMITS.maxMessageSize - 1 + random.below(3)).fill(0x61);
+  }
   const text = new TextEncoder().encode(random.pick(TEXTS));
   return random.oneIn(15) ? text.subarray(0, text.length - 1) : text;
 }
@@ -70,7 +79,8 @@ function play(role: Role, pieces: readonly Uint8Array[]): string[] {
   const written: Uint8Array[] = [];
   for (const piece of pieces) {
     protocol.receive(piece.slice());
-    for (const event of takeEvents(protocol)) {
+    const events = takeEvents(protocol);
+    for (const event of events) {
       lines.push(describeEvent(event));
       if (event.type === "message") {
         protocol.sendMessage(event.data);
@@ -80,7 +90,9 @@ function play(role: Role, pieces: readonly Uint8Array[]): string[] {
       if (event.type === "error" || event.type === "close") protocol.answerClose();
     }
     must(!protocol.hasInput, "bytes are left");
-    written.push(takeOutput(protocol));
+    const output = takeOutput(protocol);
+    checkAnswers(decodeFrames(role, output), events);
+    written.push(output);
   }
   const frames = decodeFrames(role, joinBytes(...written));
   const echoed = readReference(
@@ -92,6 +104,31 @@ function play(role: Role, pieces: readonly Uint8Array[]): string[] {
   const ends = lines.filter((line) => /^(?:close|error) /.test(line)).length;
   must(ends === (frames.some(({ opcode }) => opcode === 8) ? 1 : 0), "not one Close for one end");
   return lines;
+}
+
+/**
+ * What answers the pings and the end among `events`: pongs in their order, ahead of messages, the
+ * last of them for the newest ping where there are too many; then the peer's code, or the rule.
+ */
+function checkAnswers(frames: readonly Frame[], events: readonly Event[]): void {
+  const pings = events.filter(({ type }) => type === "ping").map(describeEvent);
+  const most = LIMITS.maxPendingPongs;
+  const kept = pings.length > most ? [...pings.slice(0, most - 1), pings[pings.length - 1]] : pings;
+  const pongs = frames.slice(0, kept.length)
+    .map(({ opcode, payload }) => `${opcode === 10 ? "ping" : opcode} ${encodeHex(payload)}`);
+  must(`${pongs}` === `${kept}`, `pongs for ${pongs}, not for ${kept}`);
+  must(!frames.slice(kept.length).some(({ opcode }) => opcode === 10), "a pong too many");
+  const end = events.find(({ type }) => type === "close" || type === "error");
+  if (end === undefined) return;
+  const { opcode, payload } = frames[frames.length - 1];
+  const code = payload.length === 0 ? 1005 : payload[0] * 256 + payload[1];
+  const reason = new TextDecoder().decode(payload.subarray(2));
+  must(opcode === 8, "no Close at the end");
+  if (end.type === "close") must(code === end.code && reason === "", `${code} ${reason}`);
+  if (end.type !== "error") return;
+  const { closeCode, message } = end.error;
+  must(code === closeCode, `Close ${code}, not ${closeCode}`);
+  must(reason === message || (message.startsWith(reason) && payload.length > 120), reason);
 }
 
 /** Frames for an end of each role. */
