@@ -10,7 +10,8 @@
  * one). Every attack has a server of its own, which warms up with ordinary traffic of the same kind
  * first: the peak over the memory it has then must stay below the gate, 32 MiB for all attacks but
  * those whose connections need some by themselves (24 KiB each). V8's heap is bounded to what such a
- * server needs, because with gigabytes to spare it puts collections off, and that looks like growth.
+ * server needs, and Bun told to collect often (`--smol`), because with gigabytes to spare both put
+ * collections off, and that looks like growth.
  * The honest client sends a message every 10 ms: 99 % of its echoes must come within 50 ms.
  *
  * @module
@@ -139,6 +140,7 @@ async function attack(
 ): Promise<Outcome> {
   const own = server === "examples/echo.ts" ? ["--port", "0", ...flags] : flags;
   const { command, args } = runtimeCommand(runtime, server, own, ["-N"]);
+  if (runtime === "bun") args.unshift("--smol");
   const program = await startProgram(...pinned(0, command, args));
   const watch = new MemoryWatch(program.process.pid!);
   try {
@@ -149,12 +151,9 @@ async function attack(
     );
     let baseline = await watch.look();
     watch.peak = 0;
-    const opened = async (): Promise<void> => {
-      await new Promise((resolve) => setTimeout(resolve, 500));
-    };
     let result = "";
     const attacked = await measureLatency(program.url, async () => {
-      const target: Attack = { url: program.url, scale, opened };
+      const target: Attack = { url: program.url, scale };
       const started = performance.now();
       // A hundred echoes and more, so that the slowest in a hundred is not just the slowest.
       do result = await run(target).catch((error) => `WRONG: ${error.message}`); while (

@@ -92,8 +92,7 @@ for (const [name, cases] of groups) {
 
     for (const { id, what, run } of cases) {
       test(`${id} ${what}`, async () => {
-        const opened = (): Promise<void> => Promise.resolve();
-        const attack = run({ url: program.url, scale: SCALE, opened });
+        const attack = run({ url: program.url, scale: SCALE });
         const longest = await longestEcho(program.url, attack);
         const result = await within(30_000, attack);
         assert(result !== null, "the attack goes on");
