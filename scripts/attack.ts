@@ -10,7 +10,7 @@
  * one). Every attack has a server of its own, which warms up with ordinary traffic of the same kind
  * first: the peak over the memory it has then must stay below the gate, 32 MiB for all attacks but
  * those whose connections need some by themselves (24 KiB each). V8's heap is bounded to what such a
- * server needs, and Bun told to collect often (`--smol`), because with gigabytes to spare both put
+ * server needs, and Bun is told that memory is scarce, because with gigabytes to spare both put
  * collections off, and that looks like growth.
  * The honest client sends a message every 10 ms: 99 % of its echoes must come within 50 ms.
  *
@@ -198,6 +198,7 @@ async function main(): Promise<number> {
   const heap = "--max-old-space-size=128 --max-semi-space-size=8";
   Deno.env.set("NODE_OPTIONS", heap);
   Deno.env.set("DENO_V8_FLAGS", heap.replace(" ", ","));
+  Deno.env.set("BUN_JSC_forceRAMSize", `${32 * MIB}`);
   if (hasTaskset) {
     const args = ["-c", "-p", "1", `${Deno.pid}`];
     await new Deno.Command("taskset", { args, stdout: "null" }).output();
