@@ -24,6 +24,7 @@ import {
 } from "../tests/toolchain.ts";
 import {
   countGood,
+  findMissing,
   findProblems,
   formatResults,
   formatSummary,
@@ -31,8 +32,9 @@ import {
   parseIndex,
   parseResults,
   type Results,
+  type Selection,
 } from "./autobahn/results.ts";
-import { installSuite, type Selection, SUITE, testClients, testServer } from "./autobahn/suite.ts";
+import { installSuite, SUITE, testClients, testServer } from "./autobahn/suite.ts";
 import { run } from "./process.ts";
 import { installToolchain } from "./toolchain.ts";
 
@@ -145,7 +147,11 @@ async function main(): Promise<number> {
   const selection = { cases: split(values.cases), without: split(values.without) };
   const found = await testAll(roles, runtimes, selection);
   const { passed, failed } = countGood(found);
-  const problems = findProblems(found, values.check ? await readResults() : found);
+  const committed = await readResults();
+  const problems = [
+    ...findProblems(found, values.check ? committed : found),
+    ...findMissing(found, committed, selection),
+  ];
   for (const problem of problems) console.log(problem);
   if (!values.check) await writeResults(found);
   console.log(`\n${passed} passed, ${Math.max(failed, problems.length)} failed`);

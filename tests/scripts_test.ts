@@ -3,6 +3,7 @@ import { assertEquals } from "@std/assert";
 import {
   caseIds,
   countGood,
+  findMissing,
   findProblems,
   formatResults,
   formatSummary,
@@ -134,6 +135,27 @@ describe("Autobahn's results", () => {
       "server bun, case 3.1: OK, but committed is nothing",
       "server deno: no case ran",
     ]);
+  });
+
+  test("lack the cases that the suite, ending early, did not get to", () => {
+    const known = new Map([
+      [
+        "client bun",
+        new Map(["1.1.1", "1.1.2", "2.1", "12.1.1", "13.1.1"].map((id) => [id, "OK"])),
+      ],
+    ]);
+    const found = new Map([["client bun", new Map([["1.1.1", "OK"]])]]);
+    const missing = (cases: string[], without: string[]) =>
+      findMissing(found, known, { cases, without });
+    assertEquals(missing(["*"], []), [
+      "client bun: 4 known cases did not run, from 1.1.2 on",
+    ]);
+    assertEquals(missing(["*"], ["12.*", "13.*"]), [
+      "client bun: 2 known cases did not run, from 1.1.2 on",
+    ]);
+    assertEquals(missing(["2.*"], []), ["client bun: 1 known cases did not run, from 2.1 on"]);
+    assertEquals(missing(["1.*"], ["1.1.2"]), []);
+    assertEquals(missing(["1.1.1"], []), []);
   });
 
   test("are summed up by section", () => {

@@ -14,6 +14,12 @@ export type SubjectResults = ReadonlyMap<string, string>;
 /** Subject → case → result. */
 export type Results = Map<Subject, SubjectResults>;
 
+/** What to run, in the suite's own patterns such as `12.*`. */
+export interface Selection {
+  readonly cases: readonly string[];
+  readonly without: readonly string[];
+}
+
 /** Results that are as good as can be. */
 const GOOD = new Set(["OK", "INFORMATIONAL"]);
 
@@ -96,6 +102,30 @@ export function findProblems(found: Results, committed: Results): string[] {
     if (cases.size === 0) problems.push(`${subject}: no case ran`);
   }
   return problems;
+}
+
+/**
+ * The known cases of a selection that a subject did not get to, one line for each subject. When a
+ * server no longer accepts connections, the suite ends early and calls that success.
+ */
+export function findMissing(found: Results, known: Results, selection: Selection): string[] {
+  const expected = caseIds(known).filter((id) =>
+    matches(id, selection.cases) && !matches(id, selection.without)
+  );
+  return [...found].flatMap(([subject, cases]) => {
+    const missing = expected.filter((id) => !cases.has(id));
+    if (missing.length === 0) return [];
+    return [`${subject}: ${missing.length} known cases did not run, from ${missing[0]} on`];
+  });
+}
+
+/** As the suite does it: a pattern with an asterisk matches the beginning, others the whole. */
+function matches(id: string, patterns: readonly string[]): boolean {
+  return patterns.some((pattern) =>
+    pattern.includes("*")
+      ? new RegExp(`^${pattern.replaceAll(".", "\\.").replaceAll("*", ".*")}`).test(id)
+      : pattern === id
+  );
 }
 
 /** How many results there are, and how many of them are good. */

@@ -7,6 +7,7 @@
 
 import { ROOT } from "../../tests/toolchain.ts";
 import { run } from "../process.ts";
+import type { Selection } from "./results.ts";
 
 /** The version whose results are committed. */
 export const SUITE = "autobahntestsuite 25.10.1";
@@ -82,12 +83,6 @@ async function* readDir(path: string): AsyncGenerator<Deno.DirEntry> {
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
-}
-
-/** What to run, in the suite's own patterns such as `12.*`. */
-export interface Selection {
-  readonly cases: readonly string[];
-  readonly without: readonly string[];
 }
 
 /** Lets the suite test the server at `url`; returns its `index.json`. */
