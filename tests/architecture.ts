@@ -60,7 +60,7 @@ const PARTS: Readonly<Record<string, Part>> = {
     dynamic: ["adapters", "nodeAdapter"],
   },
 
-  clock: { files: ["src/clock.ts"], values: [] },
+  clock: { files: ["src/clock.ts"], values: ["runtime"] },
   base: {
     files: [
       "src/errors.ts",
