@@ -124,6 +124,9 @@ const OPTIONS = [
   "onError",
 ];
 
+/** Connections accepted in a row before others have their turn. */
+const ACCEPTS_PER_TURN = 4;
+
 /** How long to wait before accepting again when that failed: from the first to the last, in ms. */
 const BACKOFF = { first: 20, last: 1000 };
 
@@ -323,12 +326,14 @@ export class Server<Data = unknown> {
   /** Survives whatever goes wrong with single connections, and running out of descriptors. */
   async #acceptAll(): Promise<void> {
     let pause = BACKOFF.first;
-    while (!this.#isShuttingDown) {
+    for (let count = 1; !this.#isShuttingDown; count++) {
       try {
         const conn = await this.#listener.accept();
         if (conn === null) return;
         pause = BACKOFF.first;
         this.#receive(conn);
+        // Those who keep knocking must not starve those who are in.
+        if (count % ACCEPTS_PER_TURN === 0) await this.#timers.turn();
       } catch (error) {
         this.#report(error);
         await this.#sleep(pause);
