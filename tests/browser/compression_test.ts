@@ -47,46 +47,48 @@ function exchange(url: string): Promise<Report> {
   });
 }
 
-describe("Chromium", { skip }, () => {
-  let browser: Browser;
-  const pages = createServer((_, response) => {
-    response.setHeader("content-type", "text/html");
-    response.end("<!doctype html><title>compression</title>");
-  });
+// A group that is skipped counts for nothing on Bun: a test that is skipped does.
+if (skip) test("Chromium compresses both ways", { skip }, () => {});
+else {describe("Chromium", () => {
+    let browser: Browser;
+    const pages = createServer((_, response) => {
+      response.setHeader("content-type", "text/html");
+      response.end("<!doctype html><title>compression</title>");
+    });
 
-  before(async () => {
-    browser = await launch();
-    pages.listen(0, "127.0.0.1");
-    await once(pages, "listening");
-  });
-  after(async () => {
-    await browser.close();
-    pages.close();
-  });
+    before(async () => {
+      browser = await launch();
+      pages.listen(0, "127.0.0.1");
+      await once(pages, "listening");
+    });
+    after(async () => {
+      await browser.close();
+      pages.close();
+    });
 
-  for (const runtime of RUNTIMES) {
-    for (const flags of [[], ["--context-takeover"]]) {
-      test(`compresses both ways with a server on ${runtime} ${flags.join(" ")}`, async () => {
-        const { port } = pages.address() as AddressInfo;
-        const origin = `http://127.0.0.1:${port}`;
-        const program = await startProgram(
-          ...command(runtime, [...flags, "--origin", origin]),
-        );
-        try {
-          const page = await browser.newPage();
-          await page.goto(`${origin}/`);
-          const report = await page.evaluate(exchange, program.url) as Report;
-          assert(report.extensions.startsWith("permessage-deflate"), report.extensions);
-          assertEquals(report.extensions.includes("no_context_takeover"), flags.length === 0);
-          assertEquals([report.code, report.equal.length], [1000, 7]);
-          await page.close();
-        } finally {
-          assertEquals(await program.stop(), 0);
-        }
-      });
+    for (const runtime of RUNTIMES) {
+      for (const flags of [[], ["--context-takeover"]]) {
+        test(`compresses both ways with a server on ${runtime} ${flags.join(" ")}`, async () => {
+          const { port } = pages.address() as AddressInfo;
+          const origin = `http://127.0.0.1:${port}`;
+          const program = await startProgram(
+            ...command(runtime, [...flags, "--origin", origin]),
+          );
+          try {
+            const page = await browser.newPage();
+            await page.goto(`${origin}/`);
+            const report = await page.evaluate(exchange, program.url) as Report;
+            assert(report.extensions.startsWith("permessage-deflate"), report.extensions);
+            assertEquals(report.extensions.includes("no_context_takeover"), flags.length === 0);
+            assertEquals([report.code, report.equal.length], [1000, 7]);
+            await page.close();
+          } finally {
+            assertEquals(await program.stop(), 0);
+          }
+        });
+      }
     }
-  }
-});
+  });}
 
 function command(runtime: typeof RUNTIMES[number], args: string[]): [string, string[]] {
   const { command, args: all } = runtimeCommand(
