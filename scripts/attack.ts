@@ -198,7 +198,7 @@ async function main(): Promise<number> {
   const heap = "--max-old-space-size=128 --max-semi-space-size=8";
   Deno.env.set("NODE_OPTIONS", heap);
   Deno.env.set("DENO_V8_FLAGS", heap.replace(" ", ","));
-  Deno.env.set("BUN_JSC_forceRAMSize", `${32 * MIB}`);
+  Deno.env.set("BUN_JSC_forceRAMSize", `${64 * MIB}`);
   if (hasTaskset) {
     const args = ["-c", "-p", "1", `${Deno.pid}`];
     await new Deno.Command("taskset", { args, stdout: "null" }).output();
