@@ -75,13 +75,13 @@ export class Incoming<Data> {
     }
   }
 
-  /** Refuses the connection now, unless it has been decided about. */
-  drop(error: HandshakeError): void {
+  /** Refuses the connection now, with an answer if there is room for one, unless it has been decided. */
+  drop(error: HandshakeError, hasRoom: boolean = true): void {
     if (this.#isDecided) return;
     this.#aborted.abort(error);
     // Half of a 101 may be under way, or TLS has not come far enough to carry an answer.
     const cannotAnswer = this.#isAccepting || (this.#context.isSecure && !this.#conn.hasReceived);
-    if (cannotAnswer) return this.#abandon();
+    if (cannotAnswer || !hasRoom) return this.#abandon();
     this.#decide();
     void this.#respond(toResponse(error), "GET");
   }

@@ -356,12 +356,15 @@ export class Server<Data = unknown> {
 
   #receive(conn: Conn): void {
     if (this.#isShuttingDown) return conn.close();
-    if (this.#pending.size >= this.#resolved.limits.maxPendingHandshakes) {
+    const { maxPendingHandshakes } = this.#resolved.limits;
+    if (this.#pending.size >= maxPendingHandshakes) {
       const [oldest] = this.#pending;
       oldest.drop(
         new HandshakeError("Too many handshakes are pending (limits.maxPendingHandshakes)", {
           status: 408,
         }),
+        // An answer takes time to be read: those under way are bounded, too.
+        this.#responding.size < maxPendingHandshakes,
       );
     }
     const incoming = new Incoming(conn, this.#incomingOptions);

@@ -11,6 +11,8 @@ import {
   type TcpAddr,
   type WebSocketSession,
 } from "../mod.ts";
+import { MemoryListener } from "../src/runtime/memory.ts";
+import { latin1 } from "./latin1.ts";
 import { clientFrame, RawPeer, REQUEST, requestWith } from "./raw_peer.ts";
 
 const echo: Handler = async (session) => {
@@ -281,6 +283,26 @@ describe("serve()", () => {
         assert(performance.now() - start >= 99);
       }
     });
+  });
+
+  test("M-11 those who are told that they are too many are bounded, too", async () => {
+    const listener = new MemoryListener();
+    const server = await serve({ listener, limits: { maxPendingHandshakes: 3 } }, echo);
+    const conns = [];
+    for (let i = 0; i < 30; i++) {
+      const conn = listener.connect();
+      await conn.write(latin1("GET "));
+      conns.push(conn);
+      await pause();
+      const { pendingHandshakes, responses } = server.stats();
+      assert(pendingHandshakes <= 3 && responses <= 3, `${pendingHandshakes}, ${responses}`);
+    }
+    assertEquals(server.stats().pendingHandshakes, 3);
+    // The first ones get their answer, those that come while it is being read get none.
+    assertStringIncludes(new TextDecoder().decode((await conns[0].read())!), "HTTP/1.1 408 ");
+    assertEquals(await conns[10].read().catch(() => null), null);
+    for (const conn of conns) conn.close();
+    await server.shutdown();
   });
 
   test("M-11 the oldest handshake goes when there are too many", async () => {
