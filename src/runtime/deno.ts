@@ -160,10 +160,12 @@ class DenoAcceptor implements Listener {
   }
 }
 
+/** What `accept()` says of a connection that was gone before; asking for its address fails, too. */
+const GONE = ["ConnectionAborted", "ConnectionReset", "NotConnected"];
+
 /** Whether a connection was gone before it could be accepted. */
 function isAborted(error: unknown): boolean {
-  return error instanceof Error &&
-    (error.name === "ConnectionAborted" || error.name === "ConnectionReset");
+  return error instanceof Error && GONE.includes(error.name);
 }
 
 /** See {@linkcode Runtime.dial}. */
