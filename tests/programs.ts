@@ -46,6 +46,7 @@ export async function startProgram(command: string, args: readonly string[]): Pr
     process: child,
     ended,
     async stop() {
+      if (child.exitCode !== null || child.signalCode !== null) return await ended;
       // Not child.kill(): under Deno that reports the signal in place of the exit status.
       process.kill(child.pid!, "SIGTERM");
       const timer = setTimeout(() => child.kill("SIGKILL"), PATIENCE);

@@ -72,6 +72,14 @@ export class RawClient {
     return written;
   }
 
+  /** Closes in good order; returns how the server answered, once it has dealt with all before. */
+  async leave(patience: number = 10_000): Promise<string | null> {
+    await this.write(frame(0x88));
+    const end = await within(patience, this.ended);
+    this.close();
+    return end;
+  }
+
   close(): void {
     this.#conn.close();
   }
@@ -91,8 +99,9 @@ export class RawClient {
   }
 }
 
-/** The code of a Close frame at the end of the bytes. */
+/** The code of a Close frame at the end of the bytes; "1005" if it has none. */
 function closeCode(bytes: Uint8Array): string | null {
+  if (bytes.at(-2) === 0x88 && bytes.at(-1) === 0) return "1005";
   for (let at = 0; at < bytes.length - 3; at++) {
     if (bytes[at] === 0x88 && bytes[at + 1] === bytes.length - at - 2) {
       return `${bytes[at + 2] * 256 + bytes[at + 3]}`;
