@@ -81,7 +81,9 @@ async function contextMemory(runtime: RuntimeName): Promise<Map<string, number>>
     const key = memoryKey({ level: 0, takeover, windowBits, memLevel });
     if (held.has(key)) continue;
     const config = { contextTakeover: takeover, contextBudget: 2 ** 30, windowBits, memLevel };
-    const size = await connectionMemory(runtime, config, HELD) - plain;
+    const { resident, live } = await connectionMemory(runtime, config, HELD);
+    // Contexts are zlib's own memory, which no heap counts.
+    const size = takeover ? resident - plain.resident : live - plain.live;
     held.set(key, Math.max(0, size));
     console.error(`memory on ${runtime}: ${key}: ${size.toFixed(1)} KiB`);
   }
