@@ -13,8 +13,8 @@ export interface ChildOptions {
   readonly runtime: RuntimeName;
   /** Its path below the root. */
   readonly script: string;
-  /** What it finds in its first argument, as JSON. */
-  readonly config: unknown;
+  /** Its arguments. */
+  readonly args: readonly string[];
   /** The core to run on. @default {any} */
   readonly core?: number;
   /** Whether it may run the garbage collector. @default {false} */
@@ -58,9 +58,21 @@ export class Child {
 
   /** The next value that the process prints, as a line of JSON. Rejects if it ends instead. */
   async value<T>(): Promise<T> {
+    return JSON.parse(await this.#line());
+  }
+
+  /** The port on which the process says that it listens, as a number or as an address. */
+  async port(): Promise<number> {
+    const line = await this.#line();
+    const [, port] = /(\d+)\/?$/.exec(line) ?? [];
+    if (port === undefined) throw new Error(`${line} does not tell a port`);
+    return Number(port);
+  }
+
+  async #line(): Promise<string> {
     const line = this.#lines.shift() ?? (this.#hasEnded ? null : await this.#nextLine());
     if (line === null) throw new Error(`${this.process.spawnargs.join(" ")} has ended`);
-    return JSON.parse(line);
+    return line;
   }
 
   #nextLine(): Promise<string | null> {
@@ -86,12 +98,9 @@ export class Child {
   }
 }
 
-function commandOf({ runtime, script, config, core, exposeGc = false }: ChildOptions) {
+function commandOf({ runtime, script, args: own, core, exposeGc = false }: ChildOptions) {
   const flags = exposeGc && runtime === "deno" ? [`--v8-flags=${SMALL_HEAP.join(",")}`] : [];
-  const { command, args } = runtimeCommand(runtime, script, [JSON.stringify(config)], [
-    "-A",
-    ...flags,
-  ]);
+  const { command, args } = runtimeCommand(runtime, script, own, ["-A", ...flags]);
   if (exposeGc && runtime === "node") args.unshift(...SMALL_HEAP);
   if (core === undefined || !canPin) return { command, args };
   // Becomes the command itself: the same process.

@@ -69,7 +69,9 @@ export async function measureEcho(
   // Those of a kind wait at the same time, and are asked in turns.
   for (const takeover of [false, true]) {
     const group = all.filter((one) => one.takeover === takeover);
-    const servers = group.map((one) => new Child({ ...one, core: 0 }));
+    const servers = group.map((one) =>
+      new Child({ ...one, args: [JSON.stringify(one.config)], core: 0 })
+    );
     try {
       const ports = await Promise.all(servers.map((server) => server.value<number>()));
       for (let round = 0; round < ROUNDS; round++) {
@@ -108,7 +110,7 @@ async function generate(
     seconds,
   };
   const script = "scripts/bench/generator.ts";
-  const generator = new Child({ runtime: "node", script, config, core: 1 });
+  const generator = new Child({ runtime: "node", script, args: [JSON.stringify(config)], core: 1 });
   try {
     return await generator.value();
   } finally {

@@ -38,7 +38,7 @@ const DIALS = 50;
 
 async function start(runtime: RuntimeName, compress: CompressConfig): Promise<[Child, number]> {
   const script = "scripts/bench/servers/twoway.ts";
-  const server = new Child({ runtime, script, config: compress, exposeGc: true });
+  const server = new Child({ runtime, script, args: [JSON.stringify(compress)], exposeGc: true });
   return [server, await server.value<number>()];
 }
 
@@ -58,7 +58,7 @@ async function settled(server: Child): Promise<Held> {
 /** Runs a job, and calls `between` when it says that its connections are open. */
 async function load(job: Job, between: () => Promise<void> = async () => {}): Promise<void> {
   const script = "scripts/bench/generator.ts";
-  const generator = new Child({ runtime: "node", script, config: job });
+  const generator = new Child({ runtime: "node", script, args: [JSON.stringify(job)] });
   try {
     await generator.value();
     if (job.task !== "hold") return;

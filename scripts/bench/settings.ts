@@ -54,7 +54,7 @@ function describe({ level, windowBits, memLevel, takeover }: Setting): string {
 
 async function codecResults(runtime: RuntimeName): Promise<CodecResult[]> {
   const script = "scripts/bench/codec.ts";
-  const child = new Child({ runtime, script, config: SETTINGS });
+  const child = new Child({ runtime, script, args: [JSON.stringify(SETTINGS)] });
   try {
     const results: CodecResult[] = [];
     for (const setting of SETTINGS) {
