@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Addr, Conn } from "./runtime/conn.ts";
+import { type Addr, type Conn, prepend } from "./runtime/conn.ts";
 
 /** A Conn with one read ahead. */
 export class LookaheadConn implements Conn {
@@ -54,12 +54,12 @@ export class LookaheadConn implements Conn {
     return await this.read();
   }
 
-  /** The Conn itself where nothing has been read ahead, else this one. */
+  /** The Conn itself, with what has been read ahead in front. */
   unwrap(): Conn {
-    return this.#ahead === null ? this.#conn : this;
+    return this.#ahead === null ? this.#conn : prepend(this.#conn, this.#ahead);
   }
 
-  write(bytes: Uint8Array): Promise<void> {
+  write(bytes: Uint8Array): Promise<void> | void {
     return this.#conn.write(bytes);
   }
 

@@ -84,7 +84,7 @@ export class Outbox {
   #flushNow(): void {
     this.#isScheduled = false;
     if (this.#ended) return;
-    if (!this.#isWriting) void this.#write();
+    if (!this.#isWriting) this.#write();
     this.#awaitDeflater();
   }
 
@@ -113,25 +113,51 @@ export class Outbox {
     this.#waiting = null;
   }
 
-  async #write(): Promise<void> {
-    const { conn, protocol, onDrained, onError } = this.#options;
+  /** Writes until the transport makes us wait, or there is nothing left. */
+  #write(): void {
+    const { conn, protocol } = this.#options;
     this.#isWriting = true;
-    try {
-      for (let bytes = protocol.takeOutput(); bytes !== null; bytes = protocol.takeOutput()) {
-        this.#watch();
-        await conn.write(bytes);
-        if (this.#ended) return;
-        protocol.outputWritten();
-        this.#release();
-        if (this.#shouldGather()) break;
+    for (let bytes = protocol.takeOutput(); bytes !== null; bytes = protocol.takeOutput()) {
+      let work: Promise<void> | void;
+      try {
+        work = conn.write(bytes);
+      } catch (error) {
+        return this.#failed(error);
       }
-    } catch (error) {
-      if (!this.#ended) onError(error);
-      return;
+      if (work !== undefined) {
+        this.#watch();
+        work.then(this.#goOn, this.#failed);
+        return;
+      }
+      this.#written();
+      if (this.#shouldGather()) break;
     }
     this.#isWriting = false;
+    this.#flushLater();
+  }
+
+  // Made once: a write costs no closure.
+  readonly #goOn = (): void => {
+    if (this.#ended) return;
+    this.#written();
+    this.#isWriting = false;
+    if (this.#shouldGather()) this.#flushLater();
+    else this.#write();
+  };
+
+  readonly #failed = (error: unknown): void => {
+    if (!this.#ended) this.#options.onError(error);
+  };
+
+  #flushLater(): void {
+    const { protocol, onDrained } = this.#options;
     if (protocol.hasOutput) this.#defer();
     else onDrained();
+  }
+
+  #written(): void {
+    this.#options.protocol.outputWritten();
+    this.#release();
   }
 
   /** Where a write costs no wait, each answer would otherwise leave in one of its own. */

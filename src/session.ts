@@ -16,6 +16,7 @@ import type { Role } from "./core/receiver.ts";
 import type { PreparedMessage } from "./core/sender.ts";
 import { ClosedError, rejected, TimeoutError } from "./errors.ts";
 import { Inbox } from "./inbox.ts";
+import { Intake } from "./intake.ts";
 import { Keepalive } from "./keepalive.ts";
 import type { ResolvedSessionOptions } from "./options.ts";
 import { Outbox } from "./outbox.ts";
@@ -107,6 +108,7 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
   readonly #handlers: SessionHandlers<Data> | undefined;
   readonly #run: SessionInit<Data>["run"];
   readonly #onError: (error: unknown) => void;
+  readonly #intake: Intake;
   readonly #inbox: Inbox;
   readonly #outbox: Outbox;
   readonly #keepalive: Keepalive;
@@ -115,11 +117,8 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
   readonly #compression: Compression | null;
   #settleClosed!: (status: CloseStatus) => void;
 
-  #isReading = false;
   /** Ends the wait for `open`: from our Close on the session always reads. */
   #startReading: (() => void) | null = null;
-  /** Opens the gate at which the read loop waits while the session holds back. */
-  #openGate: (() => void) | null = null;
   #isPumping = false;
   /** The message in the inflater that will call again when it is done. */
   #awaited: Promise<void> | null = null;
@@ -149,6 +148,7 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
       codec: this.#compression,
       maskKey: init.maskKey,
     });
+    this.#intake = this.#createIntake();
     this.#inbox = this.#createInbox();
     this.#outbox = this.#createOutbox();
     this.#keepalive = this.#createKeepalive();
@@ -261,6 +261,17 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
     return true;
   }
 
+  #createIntake(): Intake {
+    return new Intake({
+      conn: this.#conn,
+      onBytes: (bytes) => this.#received(bytes),
+      isHolding: () => this.#isHolding,
+      onReleased: () => this.#keepalive.received(), // the peer's time to answer starts anew
+      onEnd: () => this.#closing.endOfStream(),
+      onError: (error) => this.#closing.connectionLost(error),
+    });
+  }
+
   #createInbox(): Inbox {
     const { receiveQueue, maxMessageSize } = this.#options.limits;
     const handler = this.#handlers?.message;
@@ -302,7 +313,7 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
       timers: this.#timers,
       interval,
       timeout,
-      isHolding: () => !this.#isReading || this.#openGate !== null,
+      isHolding: () => this.#intake.isHeld,
       sendPing: (payload) => {
         this.#core.sendPing(payload);
         this.#outbox.schedule();
@@ -343,9 +354,8 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
       this.#handlerFailed(error);
     }
     if (this.#run !== undefined) void this.#runUser(this.#run);
-    this.#isReading = true;
     this.#keepalive.received();
-    await this.#read();
+    if (this.#status === null) this.#intake.start();
   }
 
   /** Waits for what `open` has promised, but reads at once when it closes the session. */
@@ -367,33 +377,19 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
     }
   }
 
-  async #read(): Promise<void> {
-    try {
-      while (this.#status === null) {
-        const bytes = await this.#conn.read();
-        if (bytes === null) return this.#closing.endOfStream();
-        this.#keepalive.received();
-        this.#turns.received(bytes.length);
-        this.#core.receive(bytes);
-        this.#pump();
-        while (this.#isHolding) await this.#waitAtGate();
-      }
-    } catch (error) {
-      this.#closing.connectionLost(error);
-    }
+  #received(bytes: Uint8Array): void {
+    this.#keepalive.received();
+    this.#turns.received(bytes.length);
+    this.#core.receive(bytes);
+    this.#pump();
   }
 
-  /** Whether the read loop must wait: input is left, the queue is full, or it is others' turn. */
+  /** Whether reading must wait: input is left, the queue is full, or it is others' turn. */
   get #isHolding(): boolean {
     if (this.#status !== null) return false;
     if (this.#closing.hasEnding) return this.#closing.isWaitingForUser;
     return this.#turns.isYielding || this.#core.hasInput ||
       (this.#inbox.isFull && !this.#isDiscarding);
-  }
-
-  async #waitAtGate(): Promise<void> {
-    await new Promise<void>((resolve) => this.#openGate = resolve);
-    this.#keepalive.received(); // the peer's time to answer starts anew
   }
 
   /** From our Close on we always read, and drop what the queue can't hold. */
@@ -415,10 +411,7 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
     this.#awaitInflater();
     this.#closing.reach();
     this.#outbox.flush();
-    if (this.#openGate !== null && !this.#isHolding) {
-      this.#openGate();
-      this.#openGate = null;
-    }
+    this.#intake.advance();
   }
 
   #awaitInflater(): void {
@@ -466,8 +459,7 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
     this.#outbox.end(this.#closedError("send"));
     this.#inbox.end();
     this.#compression?.close();
-    this.#openGate?.();
-    this.#openGate = null;
+    this.#intake.stop();
     this.#settleClosed(this.#status);
   }
 

@@ -78,6 +78,7 @@ const PARTS: Readonly<Record<string, Part>> = {
       "src/closing.ts",
       "src/compression.ts",
       "src/inbox.ts",
+      "src/intake.ts",
       "src/keepalive.ts",
       "src/outbox.ts",
       "src/turns.ts",

@@ -42,7 +42,9 @@ async function withAnswer(
         `Sec-WebSocket-Accept: ${await acceptKey(key)}\r\n\r\n`,
     );
     if (pieces === null) return conn.close();
-    for (const piece of [pieces].flat()) await conn.write(latin1(piece)).catch(() => {});
+    for (const piece of [pieces].flat()) {
+      await Promise.resolve(conn.write(latin1(piece))).catch(() => {});
+    }
     while (await conn.read().catch(() => null) !== null);
     conn.close();
   })();

@@ -6,7 +6,15 @@
 
 import { AcceptQueue } from "./accept_queue.ts";
 import { systemError } from "./address.ts";
-import type { Addr, Conn, DialOptions, Listener, ListenOptions } from "./conn.ts";
+import type {
+  Addr,
+  Conn,
+  ConnFlow,
+  ConnSink,
+  DialOptions,
+  Listener,
+  ListenOptions,
+} from "./conn.ts";
 import { Inflow } from "./inflow.ts";
 
 export type {
@@ -84,14 +92,21 @@ class BunSocket implements Conn {
     return this.#inflow.read();
   }
 
-  write(bytes: Uint8Array): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#write = { bytes, at: 0, resolve, reject };
-      this.drain();
-    });
+  push(sink: ConnSink): ConnFlow {
+    return this.#inflow.push(sink);
   }
 
   // Bun writes what it can and says how much that was; `drain` tells when to go on.
+  write(bytes: Uint8Array): Promise<void> | void {
+    if (this.#isClosed) return Promise.reject(this.#brokenError());
+    const count = this.#socket.write(bytes, 0, bytes.length);
+    if (count === bytes.length) return;
+    if (count < 0) return Promise.reject(this.#brokenError());
+    return new Promise((resolve, reject) => {
+      this.#write = { bytes, at: count, resolve, reject };
+    });
+  }
+
   drain(): void {
     const write = this.#write;
     if (write === null) return;
@@ -128,7 +143,7 @@ class BunSocket implements Conn {
   }
 
   receive(bytes: Uint8Array): void {
-    this.#inflow.push(bytes);
+    this.#inflow.receive(bytes);
   }
 
   endOfStream(): void {

@@ -26,6 +26,26 @@ export interface UnixAddr {
 /** The address of one end of a connection. */
 export type Addr = TcpAddr | UnixAddr;
 
+/** Takes what a {@linkcode Conn} receives, as it comes. */
+export interface ConnSink {
+  /**
+   * Bytes have arrived, at least one. Returns whether the sink is done with them and ready for more;
+   * if not, they stay the sink's, to read and to change, and nothing comes until
+   * {@linkcode ConnFlow.resume}.
+   */
+  data(bytes: Uint8Array): boolean;
+  /** The end of the stream: the peer's FIN, or our own {@linkcode Conn.close}. Nothing follows. */
+  end(): void;
+  /** The connection has broken. Nothing follows. */
+  fail(error: unknown): void;
+}
+
+/** Holds a {@linkcode Conn} back that gives its bytes to a {@linkcode ConnSink}. */
+export interface ConnFlow {
+  /** The sink is ready for more. It may be called from here. */
+  resume(): void;
+}
+
 /**
  * A full-duplex byte stream: TCP, TLS, a Unix socket, an upgraded HTTP socket, memory.
  *
@@ -44,10 +64,17 @@ export interface Conn {
   read(): Promise<Uint8Array | null>;
 
   /**
-   * Resolves when the transport has taken all of `bytes`: this is the backpressure. Rejects when
-   * the connection is closed or breaks. The caller leaves `bytes` unchanged until then.
+   * Optional, and faster: from now on everything received goes to `sink`, and `read()`, of which none
+   * is under way, is not called again. The sink may be called before this returns.
    */
-  write(bytes: Uint8Array): Promise<void>;
+  push?(sink: ConnSink): ConnFlow;
+
+  /**
+   * Resolves when the transport has taken all of `bytes`: this is the backpressure. Rejects when
+   * the connection is closed or breaks. The caller leaves `bytes` unchanged until then. Where the
+   * transport has taken them at once there may be nothing to wait for.
+   */
+  write(bytes: Uint8Array): Promise<void> | void;
 
   /** Sends FIN after everything written; reading goes on. Rejects if the connection has broken. */
   closeWrite(): Promise<void>;
@@ -129,25 +156,59 @@ export interface Runtime {
 }
 
 /**
- * A connection that first reads `bytes` and then what `conn` reads: puts back what arrived too
- * early (behind the request, or `node:http`'s `head`).
+ * A connection that first reads `early` and then what `conn` reads: puts back what arrived too early
+ * (behind the request, or `node:http`'s `head`), or a read that is under way already.
  */
-export function prepend(conn: Conn, bytes: Uint8Array): Conn {
-  if (bytes.length === 0) return conn;
-  let early: Uint8Array | null = bytes;
-  return {
-    remoteAddr: conn.remoteAddr,
-    read(): Promise<Uint8Array | null> {
-      if (early === null) return conn.read();
-      const first = early;
-      early = null;
-      return Promise.resolve(first);
-    },
-    write: (bytes) => conn.write(bytes),
-    closeWrite: () => conn.closeWrite(),
-    close(): void {
-      early = null;
-      conn.close();
-    },
-  };
+export function prepend(conn: Conn, early: Uint8Array | Promise<Uint8Array | null>): Conn {
+  if (early instanceof Promise) return new PrependedConn(conn, early);
+  return early.length === 0 ? conn : new PrependedConn(conn, Promise.resolve(early));
+}
+
+class PrependedConn implements Conn {
+  readonly #conn: Conn;
+  #early: Promise<Uint8Array | null> | null;
+  readonly push?: (sink: ConnSink) => ConnFlow;
+
+  constructor(conn: Conn, early: Promise<Uint8Array | null>) {
+    this.#conn = conn;
+    this.#early = early;
+    if (conn.push !== undefined) this.push = (sink) => this.#push(sink);
+  }
+
+  get remoteAddr(): Addr | undefined {
+    return this.#conn.remoteAddr;
+  }
+
+  read(): Promise<Uint8Array | null> {
+    const early = this.#early;
+    this.#early = null;
+    return early ?? this.#conn.read();
+  }
+
+  #push(sink: ConnSink): ConnFlow {
+    if (this.#early === null) return this.#conn.push!(sink);
+    let flow: ConnFlow | null = null;
+    const goOn = (): void => {
+      if (flow === null) flow = this.#conn.push!(sink);
+      else flow.resume();
+    };
+    this.read().then((bytes) => {
+      if (bytes === null) sink.end();
+      else if (sink.data(bytes)) goOn();
+    }, (error) => sink.fail(error));
+    return { resume: goOn };
+  }
+
+  write(bytes: Uint8Array): Promise<void> | void {
+    return this.#conn.write(bytes);
+  }
+
+  closeWrite(): Promise<void> {
+    return this.#conn.closeWrite();
+  }
+
+  close(): void {
+    this.#early = null;
+    this.#conn.close();
+  }
 }

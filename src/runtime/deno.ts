@@ -5,7 +5,15 @@
  */
 
 import { systemError } from "./address.ts";
-import type { Addr, Conn, DialOptions, Listener, ListenOptions } from "./conn.ts";
+import type {
+  Addr,
+  Conn,
+  ConnFlow,
+  ConnSink,
+  DialOptions,
+  Listener,
+  ListenOptions,
+} from "./conn.ts";
 
 export type {
   Addr,
@@ -54,13 +62,14 @@ const SMALL = 1024;
 /** As long as reads fill their buffer, the next one gets four times as much, up to this. */
 const LARGE = 65_536;
 
-class DenoSocket implements Conn {
+class DenoSocket implements Conn, ConnFlow {
   readonly remoteAddr: Addr;
   readonly #conn: DenoConn;
   #buffer: Uint8Array = new Uint8Array(SMALL);
   /** Bytes that the last read brought. */
   #filled = 0;
   #isClosed = false;
+  #sink: ConnSink | null = null;
 
   constructor(conn: DenoConn) {
     this.#conn = conn;
@@ -85,6 +94,30 @@ class DenoSocket implements Conn {
       throw error;
     }
   }
+
+  push(sink: ConnSink): this {
+    this.#sink = sink;
+    this.resume();
+    return this;
+  }
+
+  resume(): void {
+    if (this.#isClosed) return this.#sink!.end();
+    this.#resize();
+    this.#conn.read(this.#buffer).then(this.#received, this.#failed);
+  }
+
+  // Made once: a read costs one promise and no closure.
+  readonly #received = (count: number | null): void => {
+    if (count === null || this.#isClosed) return this.#sink!.end();
+    this.#filled = count;
+    if (this.#sink!.data(this.#buffer.subarray(0, count))) this.resume();
+  };
+
+  readonly #failed = (error: unknown): void => {
+    if (this.#isClosed) this.#sink!.end();
+    else this.#sink!.fail(error);
+  };
 
   async write(bytes: Uint8Array): Promise<void> {
     // Deno.Conn.write() may write only part of its argument.

@@ -1,9 +1,11 @@
 /**
- * Turns the events of a socket that pushes into `read()`: what comes while nobody reads is kept, and
- * the socket is told to pause.
+ * The events of a socket that pushes, for `read()` or a sink: what comes while nobody reads is kept,
+ * and the socket is told to pause.
  *
  * @module
  */
+
+import type { ConnFlow, ConnSink } from "./conn.ts";
 
 /** How an {@linkcode Inflow} holds its socket back. */
 export interface Flow {
@@ -12,7 +14,7 @@ export interface Flow {
 }
 
 /** The reading half of a Conn over events. */
-export class Inflow {
+export class Inflow implements ConnFlow {
   readonly #flow: Flow;
   /** Received and not read: one chunk, or a few where the socket goes on for a moment. */
   readonly #chunks: Uint8Array[] = [];
@@ -20,7 +22,13 @@ export class Inflow {
     resolve(bytes: Uint8Array | null): void;
     reject(error: unknown): void;
   } | null = null;
+  /** Gets everything in place of `read()`, once there is one. */
+  #sink: ConnSink | null = null;
+  /** The sink has asked to wait. */
+  #isHeld = false;
   #isPaused = false;
+  /** The sink knows that nothing follows. */
+  #isTold = false;
   /** No more chunks will come; `error` tells why, if that was not the peer's FIN. */
   #end: { readonly error: unknown } | null = null;
   #isClosed = false;
@@ -35,16 +43,39 @@ export class Inflow {
     const chunk = this.#chunks.shift();
     if (chunk !== undefined) return Promise.resolve(chunk);
     if (this.#end !== null) return this.#ended(this.#end.error);
-    if (this.#isPaused) {
-      this.#isPaused = false;
-      this.#flow.resume();
-    }
+    this.#unpause();
     return new Promise((resolve, reject) => this.#reader = { resolve, reject });
   }
 
+  /** Gives everything to `sink` from now on; see {@linkcode Conn.push}. */
+  push(sink: ConnSink): this {
+    this.#sink = sink;
+    this.resume();
+    return this;
+  }
+
+  /** The sink is ready: first comes what has been kept. */
+  resume(): void {
+    const sink = this.#sink!;
+    this.#isHeld = false;
+    while (this.#chunks.length > 0) {
+      if (sink.data(this.#chunks.shift()!)) continue;
+      this.#isHeld = true;
+      return;
+    }
+    if (this.#end !== null || this.#isClosed) this.#tellEnd(sink);
+    else this.#unpause();
+  }
+
   /** Bytes arrived; they belong to the reader. */
-  push(bytes: Uint8Array): void {
+  receive(bytes: Uint8Array): void {
     if (this.#isClosed || bytes.length === 0) return;
+    if (this.#sink !== null && !this.#isHeld) {
+      this.#isHeld = !this.#sink.data(bytes);
+      // Without a pause the socket would go on reading for nobody.
+      if (this.#isHeld) this.#pause();
+      return;
+    }
     const reader = this.#reader;
     if (reader !== null) {
       this.#reader = null;
@@ -52,15 +83,17 @@ export class Inflow {
       return;
     }
     this.#chunks.push(bytes);
-    if (this.#isPaused) return;
-    this.#isPaused = true;
-    this.#flow.pause();
+    this.#pause();
   }
 
   /** The peer has sent FIN, or the connection broke with `error`. Only the first call counts. */
   end(error?: unknown): void {
     if (this.#end !== null) return;
     this.#end = { error };
+    if (this.#sink !== null) {
+      if (!this.#isHeld) this.#tellEnd(this.#sink);
+      return;
+    }
     const reader = this.#reader;
     this.#reader = null;
     if (reader === null) return;
@@ -70,10 +103,33 @@ export class Inflow {
 
   /** We have closed the connection: what was not read is gone. */
   close(): void {
+    if (this.#isClosed) return;
     this.#isClosed = true;
     this.#chunks.length = 0;
     this.#reader?.resolve(null);
     this.#reader = null;
+    if (this.#sink !== null && !this.#isHeld) this.#tellEnd(this.#sink);
+  }
+
+  /** Once, and never while the sink still waits. */
+  #tellEnd(sink: ConnSink): void {
+    if (this.#isTold) return;
+    this.#isTold = true;
+    const error = this.#isClosed ? undefined : this.#end?.error;
+    if (error === undefined) sink.end();
+    else sink.fail(error);
+  }
+
+  #pause(): void {
+    if (this.#isPaused) return;
+    this.#isPaused = true;
+    this.#flow.pause();
+  }
+
+  #unpause(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#flow.resume();
   }
 
   #ended(error: unknown): Promise<null> {

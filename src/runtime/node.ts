@@ -8,7 +8,15 @@ import net from "node:net";
 import tls from "node:tls";
 import { AcceptQueue } from "./accept_queue.ts";
 import { systemError } from "./address.ts";
-import type { Addr, Conn, DialOptions, Listener, ListenOptions } from "./conn.ts";
+import type {
+  Addr,
+  Conn,
+  ConnFlow,
+  ConnSink,
+  DialOptions,
+  Listener,
+  ListenOptions,
+} from "./conn.ts";
 import { Inflow } from "./inflow.ts";
 
 export type {
@@ -22,6 +30,8 @@ export type {
   TlsServerOptions,
   UnixAddr,
 } from "./conn.ts";
+
+const NOTHING = new Uint8Array(0);
 
 /** A Conn over a socket of `node:net` or `node:tls` that nobody else reads or writes. */
 export class NodeSocket implements Conn {
@@ -38,7 +48,7 @@ export class NodeSocket implements Conn {
     this.remoteAddr = remoteAddr(socket);
     this.#inflow = new Inflow(socket);
     socket.setNoDelay(true);
-    socket.on("data", (bytes) => this.#inflow.push(bytes));
+    socket.on("data", (bytes) => this.#inflow.receive(bytes));
     socket.on("end", () => this.#inflow.end());
     // Without a listener a reset would end the process.
     socket.on("error", (error) => this.#error ??= error);
@@ -49,10 +59,19 @@ export class NodeSocket implements Conn {
     return this.#inflow.read();
   }
 
-  write(bytes: Uint8Array): Promise<void> {
+  push(sink: ConnSink): ConnFlow {
+    return this.#inflow.push(sink);
+  }
+
+  write(bytes: Uint8Array): Promise<void> | void {
+    const socket = this.#socket;
+    socket.write(bytes);
+    // Node has tried at once, and holds nothing back: the system has taken everything.
+    if (socket.writableLength === 0 && !socket.destroyed) return;
     return new Promise((resolve, reject) => {
       this.#rejectWrite = reject;
-      this.#socket.write(bytes, (error) => {
+      // Behind these bytes: called when they have left. (Counts as nothing, but keeps the order.)
+      socket.write(NOTHING, (error) => {
         this.#rejectWrite = null;
         if (error) reject(error);
         else resolve();
@@ -172,6 +191,11 @@ class PendingTls implements Conn {
     this.#reject(error);
   }
 
+  push(sink: ConnSink): ConnFlow {
+    if (this.#conn === null) throw new TypeError("Cannot push: the TLS handshake is under way");
+    return this.#conn.push(sink);
+  }
+
   async read(): Promise<Uint8Array | null> {
     if (this.#conn !== null) return this.#conn.read();
     try {
@@ -182,8 +206,10 @@ class PendingTls implements Conn {
     }
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
-    return await (await this.#secured).write(bytes);
+  write(bytes: Uint8Array): Promise<void> | void {
+    return this.#conn === null
+      ? this.#secured.then((conn) => conn.write(bytes))
+      : this.#conn.write(bytes);
   }
 
   async closeWrite(): Promise<void> {

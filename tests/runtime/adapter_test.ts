@@ -9,7 +9,7 @@ import type { Conn, DialOptions, ListenOptions, Runtime, TcpAddr } from "../../s
 import * as mod from "../../src/runtime/mod.ts";
 import * as node from "../../src/runtime/node.ts";
 import { createCertificates } from "./certificates.ts";
-import { testConn, type Transport } from "./conn_suite.ts";
+import { testConn, type Transport, writeTo } from "./conn_suite.ts";
 
 const certificates = await createCertificates();
 const { cert, key, ca } = certificates;
@@ -74,7 +74,7 @@ describe(`listen() and dial() of ${mod.runtimeName}`, () => {
     let handedOver = 0;
     let isTaken = true;
     while (isTaken && handedOver < 64) {
-      const writing = server.write(new Uint8Array(262_144)).then(() => true, () => false);
+      const writing = writeTo(server, new Uint8Array(262_144)).then(() => true, () => false);
       isTaken = await Promise.race([writing, new Promise<false>((r) => setTimeout(r, 200, false))]);
       if (isTaken) handedOver++;
     }
@@ -194,7 +194,9 @@ describe(`listen() and dial() of ${mod.runtimeName}`, () => {
       await new Promise((resolve) => raw.once("connect", resolve));
       const server = (await listener.accept())!;
       const reading = readToEnd(server);
-      const writing = i % 3 === 0 ? server.write(new Uint8Array(4_000_000)).catch(() => {}) : null;
+      const writing = i % 3 === 0
+        ? writeTo(server, new Uint8Array(4_000_000)).catch(() => {})
+        : null;
       if (i % 2 === 0) raw.write("x");
       raw.resetAndDestroy();
       await reading;

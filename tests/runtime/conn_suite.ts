@@ -7,7 +7,7 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { describe, test } from "node:test";
-import type { Conn, Listener } from "../../src/runtime/conn.ts";
+import type { Conn, ConnFlow, ConnSink, Listener } from "../../src/runtime/conn.ts";
 
 /** A transport under test. */
 export interface Transport {
@@ -48,11 +48,16 @@ function pattern(position: number): number {
   return (position * 31 + (position >> 8) * 7) & 0xff;
 }
 
-async function writePattern(conn: Conn, total: number, size: number): Promise<void> {
+async function writePattern(
+  conn: Conn,
+  total: number,
+  size: number,
+  start: number = 0,
+): Promise<void> {
   const bytes = new Uint8Array(size);
   for (let at = 0; at < total; at += size) {
-    for (let i = 0; i < size; i++) bytes[i] = pattern(at + i);
-    await conn.write(bytes);
+    for (let i = 0; i < size; i++) bytes[i] = pattern(start + at + i);
+    await conn.write(bytes.subarray(0, total - at));
   }
 }
 
@@ -69,6 +74,63 @@ async function readPattern(conn: Conn, total: number): Promise<void> {
     at += bytes.length;
   }
   assertEquals(at, total);
+}
+
+/** Checks what comes, and is not ready for more after every third piece, for a moment or longer. */
+class SlowSink implements ConnSink {
+  readonly ended: Promise<void>;
+  flow: ConnFlow | null = null;
+  size = 0;
+  readonly #start: number;
+  #isReady: boolean;
+  #pieces = 0;
+  #end!: () => void;
+  #fail!: (error: unknown) => void;
+  #hasEnded = false;
+
+  constructor(start: number, isReady: boolean = true) {
+    this.#start = start;
+    this.#isReady = isReady;
+    this.ended = new Promise((resolve, reject) => {
+      this.#end = resolve;
+      this.#fail = reject;
+    });
+    this.ended.catch(() => {});
+  }
+
+  data(bytes: Uint8Array): boolean {
+    assert(!this.#hasEnded, "bytes came behind the end");
+    assert(bytes.length > 0, "push() gave no bytes");
+    for (let i = 0; i < bytes.length; i++) {
+      if (bytes[i] !== pattern(this.#start + this.size + i)) this.#fail(new Error("wrong bytes"));
+    }
+    this.size += bytes.length;
+    if (!this.#isReady) return false;
+    if (++this.#pieces % 3 !== 0) return true;
+    setTimeout(() => this.flow!.resume(), 0);
+    return false;
+  }
+
+  /** Is ready from now on. */
+  goOn(): void {
+    this.#isReady = true;
+    this.flow!.resume();
+  }
+
+  end(): void {
+    assert(!this.#hasEnded, "the end came twice");
+    this.#hasEnded = true;
+    this.#end();
+  }
+
+  fail(error: unknown): void {
+    this.#fail(error);
+  }
+}
+
+/** Always a promise, also where the transport takes everything at once. */
+export async function writeTo(conn: Conn, bytes: Uint8Array): Promise<void> {
+  await conn.write(bytes);
 }
 
 /** Whether a promise is still pending after a while. */
@@ -101,6 +163,50 @@ export function testConn(name: string, transport: Transport): void {
       });
     });
 
+    test("push() gives what read() would, holds back, and tells the end", async () => {
+      await withPair(transport, async (client, server) => {
+        if (server.push === undefined) return;
+        await client.write(Uint8Array.of(pattern(0)));
+        assertEquals(Array.from((await server.read())!), [pattern(0)]);
+        const sink = new SlowSink(1);
+        sink.flow = server.push(sink);
+        await writePattern(client, 4 * MIB, 100_000, 1);
+        await client.closeWrite();
+        await sink.ended;
+        assertEquals(sink.size, 4 * MIB);
+        await server.write(Uint8Array.of(7));
+        assertEquals(Array.from((await client.read())!), [7]);
+      });
+    });
+
+    test("push() of a Conn that is held back keeps its peer waiting", async () => {
+      await withPair(transport, async (client, server) => {
+        if (server.push === undefined) return;
+        const sink = new SlowSink(0, false);
+        sink.flow = server.push(sink);
+        const writing = writePattern(client, 24 * MIB, 24 * MIB);
+        assert(await isPending(writing), "24 MiB left although nobody took them");
+        assert(sink.size <= MIB, `${sink.size} bytes came though the sink was not ready`);
+        sink.goOn();
+        await writing;
+        await client.closeWrite();
+        await sink.ended;
+        assertEquals(sink.size, 24 * MIB);
+      });
+    });
+
+    test("close() tells the sink of a push() that this is the end", async () => {
+      await withPair(transport, async (client, server) => {
+        if (server.push === undefined) return;
+        const sink = new SlowSink(0);
+        sink.flow = server.push(sink);
+        server.close();
+        await sink.ended;
+        server.close();
+        client.close();
+      });
+    });
+
     test("FIN from one end leaves the other direction open", async () => {
       await withPair(transport, async (client, server) => {
         await client.write(Uint8Array.of(1));
@@ -130,7 +236,7 @@ export function testConn(name: string, transport: Transport): void {
         client.close();
         assertEquals(await reading, null);
         assertEquals(await client.read(), null);
-        await assertRejects(() => client.write(Uint8Array.of(1)));
+        await assertRejects(() => writeTo(client, Uint8Array.of(1)));
         // FIN or reset: either tells.
         assertEquals(await server.read().catch(() => null), null);
       });
@@ -149,7 +255,7 @@ export function testConn(name: string, transport: Transport): void {
 
     test("close() rejects a pending write", async () => {
       await withPair(transport, async (client) => {
-        const writing = client.write(new Uint8Array(64 * MIB));
+        const writing = writeTo(client, new Uint8Array(64 * MIB));
         writing.catch(() => {});
         assert(await isPending(writing));
         client.close();
@@ -189,7 +295,7 @@ export function testConn(name: string, transport: Transport): void {
       test("a reset rejects the pending read and the pending write", async () => {
         await withPair(transport, async (client, server) => {
           const reading = server.read();
-          const writing = server.write(new Uint8Array(64 * MIB));
+          const writing = writeTo(server, new Uint8Array(64 * MIB));
           for (const promise of [reading, writing]) promise.catch(() => {});
           assert(await isPending(Promise.race([reading, writing])));
           transport.reset!(client);
