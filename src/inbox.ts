@@ -6,6 +6,7 @@
  */
 
 import type { Message } from "./core/message.ts";
+import { READY } from "./ready.ts";
 
 /** What an {@linkcode Inbox} needs from its session. */
 export interface InboxOptions {
@@ -26,6 +27,8 @@ export class Inbox {
   readonly #options: InboxOptions;
   readonly #queue: Message[] = [];
   #size = 0;
+  /** The queue was full: the session waits until half of it is free. */
+  #isAwaited = false;
   /** Calls of `receive()` that wait, in order. */
   readonly #readers: ((message: Message | null) => void)[] = [];
   /** A message has been handed out, and the user has not shown that it is dealt with. */
@@ -68,24 +71,50 @@ export class Inbox {
     }
     this.#queue.push(message);
     this.#size += message.length;
+    this.#isAwaited ||= this.isFull;
   }
 
   /** The next message, or `null` once the inbox has ended and is empty. Calls queue in order. */
   receive(): Promise<Message | null> {
+    const message = this.#receiveNow();
+    if (message !== undefined) return Promise.resolve(message);
+    const promise = new Promise<Message | null>((resolve) => this.#readers.push(resolve));
+    this.#options.onProgress();
+    return promise;
+  }
+
+  /** Like {@linkcode Inbox.receive}, for an iterator: one promise for a message. */
+  next(): Promise<IteratorResult<Message, undefined>> {
+    const message = this.#receiveNow();
+    if (message !== undefined) return Promise.resolve(toResult(message));
+    const promise = new Promise<IteratorResult<Message, undefined>>((resolve) =>
+      this.#readers.push((message) => resolve(toResult(message)))
+    );
+    this.#options.onProgress();
+    return promise;
+  }
+
+  /** What `receive()` returns, if it need not wait. */
+  #receiveNow(): Message | null | undefined {
     if (this.#options.handler !== undefined) {
       throw new TypeError("Cannot receive: the messages of this session go to its handlers");
     }
     if (this.#queue.length > 0) {
       const message = this.#take();
       this.#inWork = true;
-      this.#options.onProgress();
-      return Promise.resolve(message);
+      if (this.#isAwaited) this.#progress();
+      return message;
     }
     this.#inWork = false;
-    if (this.#ended) return Promise.resolve(null);
-    const promise = new Promise<Message | null>((resolve) => this.#readers.push(resolve));
-    this.#options.onProgress();
-    return promise;
+    return this.#ended ? null : undefined;
+  }
+
+  /** Asks for more when half of the queue is free: asking costs more than taking. */
+  #progress(): void {
+    const { maxMessages, maxSize, onProgress } = this.#options;
+    if (2 * this.#queue.length > maxMessages || 2 * this.#size > maxSize) return;
+    this.#isAwaited = false;
+    onProgress();
   }
 
   /** The user stops asking for now: what was handed out counts as dealt with. */
@@ -131,7 +160,7 @@ export class Inbox {
       this.#options.onHandlerError(error);
       return;
     }
-    if (!isThenable(result)) return;
+    if (result === undefined || result === READY || !isThenable(result)) return;
     this.#inWork = true;
     result.then(() => this.#handled(), (error) => {
       this.#options.onHandlerError(error);
@@ -144,6 +173,12 @@ export class Inbox {
     while (this.#queue.length > 0 && !this.#inWork) this.#handle(this.#take());
     this.#options.onProgress();
   }
+}
+
+const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
+
+function toResult(message: Message | null): IteratorResult<Message, undefined> {
+  return message === null ? DONE : { done: false, value: message };
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -7,6 +7,7 @@
 
 import type { Timer, Timers } from "./clock.ts";
 import type { Protocol } from "./core/protocol.ts";
+import { READY } from "./ready.ts";
 import type { Conn } from "./runtime/conn.ts";
 
 /** What an {@linkcode Outbox} needs from its session. */
@@ -27,8 +28,6 @@ export interface OutboxOptions {
   /** The transport took nothing for `stallTimeout`. */
   readonly onStall: () => void;
 }
-
-const READY: Promise<void> = Promise.resolve();
 
 /** Drives a protocol's output into a Conn. */
 export class Outbox {

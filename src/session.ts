@@ -177,7 +177,7 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
    * {@linkcode ClosedError} when the session is ending, has ended, or ends before the backlog has
    * fallen. A backlog of `limits.maxSendBacklog` bytes ends the session. The promise may be ignored.
    */
-  send(message: Sendable, { compress }: SendOptions = {}): Promise<void> {
+  send(message: Sendable, options?: SendOptions): Promise<void> {
     let payload: string | Uint8Array;
     try {
       payload = toPayload(message);
@@ -186,8 +186,8 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
     }
     const problem = this.#problemWithSending();
     if (problem !== null) return rejected(problem);
-    this.#core.sendMessage(payload, compress);
-    this.#outbox.schedule();
+    this.#core.sendMessage(payload, options?.compress);
+    if (!this.#isPumping) this.#outbox.schedule(); // else written behind the last message
     return this.#outbox.ready();
   }
 
@@ -202,7 +202,7 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
   /** Iterates over the messages; leaving the loop leaves the session open. */
   [Symbol.asyncIterator](): AsyncIterator<Message, undefined, undefined> {
     return {
-      next: () => this.#inbox.receive().then(toResult),
+      next: () => this.#inbox.next(),
       return: () => {
         this.#inbox.release();
         return Promise.resolve({ done: true, value: undefined });
@@ -460,6 +460,7 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
     this.#inbox.end();
     this.#compression?.close();
     this.#intake.stop();
+    this.#core.abandon();
     this.#settleClosed(this.#status);
   }
 
@@ -489,8 +490,3 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
 }
 
 const NEVER = { interval: Infinity, timeout: Infinity };
-const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
-
-function toResult(message: Message | null): IteratorResult<Message, undefined> {
-  return message === null ? DONE : { done: false, value: message };
-}

@@ -67,6 +67,7 @@ const PARTS: Readonly<Record<string, Part>> = {
       "src/mask_keys.ts",
       "src/options.ts",
       "src/payload.ts",
+      "src/ready.ts",
       "src/request_info.ts",
     ],
     values: ["core", "clock", "base"],

@@ -5,10 +5,12 @@
  * @module
  */
 
+import { POOLED_SIZE, sharedBuffers } from "./buffer_pool.ts";
+
 /** The most bytes that one {@linkcode ByteQueue.take} hands out: 256 KiB. */
 export const MAX_WRITE_SIZE = 262_144;
 
-/** A new piece has room for this many bytes, so that a turn's small frames share it. */
+/** A piece of the queue's own has room for this many bytes at first. */
 const FIRST_CAPACITY = 512;
 
 /** Shared bytes shorter than this are copied into the open piece rather than queued on their own. */
@@ -22,6 +24,8 @@ interface Piece {
   payload: number;
   /** Nothing may be appended: shared with others, or partly written. */
   sealed: boolean;
+  /** The bytes are a buffer of the pool. */
+  pooled: boolean;
   next: Piece | null;
 }
 
@@ -78,24 +82,26 @@ export class ByteQueue {
       this.tail.set(bytes, at);
       return;
     }
-    this.#append({ bytes, used: bytes.length, payload, sealed: true, next: null });
+    const used = bytes.length;
+    this.#append({ bytes, used, payload, sealed: true, pooled: false, next: null });
     this.#payloadSize += payload;
   }
 
   /** Puts whole frames in front of everything; only while {@linkcode ByteQueue.isAtBoundary}. */
   prepend(bytes: Uint8Array): void {
     const first = this.#first;
+    const { length } = bytes;
     if (first === null || first.used >= SHARE_FROM) {
-      this.#first = { bytes, used: bytes.length, payload: 0, sealed: true, next: first };
-      this.#last ??= this.#first;
+      const piece = { bytes, used: length, payload: 0, sealed: true, pooled: false, next: first };
+      this.#first = piece;
+      this.#last ??= piece;
       return;
     }
     // A short piece moves behind the prepended bytes, so that both leave in one write.
-    const joined = new Uint8Array(bytes.length + first.used);
-    joined.set(bytes);
-    joined.set(first.bytes.subarray(0, first.used), bytes.length);
-    first.bytes = joined;
-    first.used = joined.length;
+    if (first.used + length > first.bytes.length) grow(first, first.used + length);
+    first.bytes.copyWithin(length, 0, first.used);
+    first.bytes.set(bytes);
+    first.used += length;
   }
 
   /**
@@ -122,11 +128,26 @@ export class ByteQueue {
     this.#first = piece.next;
     if (this.#first === null) this.#last = null;
     this.#sent = 0;
+    if (piece.pooled) sharedBuffers.put(piece.bytes);
+  }
+
+  /** Forgets everything, which may still be under way. */
+  abandon(): void {
+    for (let piece = this.#first; piece !== null; piece = piece.next) {
+      if (piece.pooled) sharedBuffers.forget();
+    }
+    this.#first = null;
+    this.#last = null;
+    this.#sent = 0;
+    this.#underWay = 0;
+    this.#payloadSize = 0;
   }
 
   #open(size: number): Piece {
-    const bytes = new Uint8Array(Math.max(size, FIRST_CAPACITY));
-    const piece = { bytes, used: 0, payload: 0, sealed: false, next: null };
+    const buffer = size <= POOLED_SIZE ? sharedBuffers.take() : null;
+    const bytes = buffer ?? new Uint8Array(Math.max(size, FIRST_CAPACITY));
+    const pooled = buffer !== null;
+    const piece = { bytes, used: 0, payload: 0, sealed: false, pooled, next: null };
     this.#append(piece);
     return piece;
   }
@@ -138,13 +159,15 @@ export class ByteQueue {
   }
 }
 
-function fits(piece: Piece, size: number): boolean {
-  return !piece.sealed && piece.used + size <= MAX_WRITE_SIZE;
+function fits({ sealed, pooled, used }: Piece, size: number): boolean {
+  return !sealed && used + size <= (pooled ? POOLED_SIZE : MAX_WRITE_SIZE);
 }
 
 function grow(piece: Piece, needed: number): void {
   const capacity = Math.min(MAX_WRITE_SIZE, Math.max(needed, piece.bytes.length * 2));
   const bytes = new Uint8Array(capacity);
   bytes.set(piece.bytes.subarray(0, piece.used));
+  if (piece.pooled) sharedBuffers.put(piece.bytes);
+  piece.pooled = false;
   piece.bytes = bytes;
 }

@@ -50,6 +50,9 @@ export interface DecodedHeader extends FrameHeader {
   readonly size: number;
 }
 
+/** A header that is filled again and again. */
+export type MutableHeader = { -readonly [Key in keyof DecodedHeader]: DecodedHeader[Key] };
+
 /** Whether frames of this opcode are control frames (RFC 6455 section 5.5). */
 export function isControl(opcode: number): boolean {
   return opcode >= 0x8;
@@ -70,10 +73,26 @@ export function decodeHeader(
   start: number = 0,
   end: number = bytes.length,
 ): DecodedHeader | null {
-  if (end - start < 1) return null;
+  const header = emptyHeader();
+  return readHeader(header, bytes, start, end) ? header : null;
+}
+
+/** A header to read into. */
+export function emptyHeader(): MutableHeader {
+  return { fin: false, rsv: 0, opcode: Opcode.Continuation, mask: null, length: 0, size: 0 };
+}
+
+/** Like {@linkcode decodeHeader}, without making an object; returns whether the header is complete. */
+export function readHeader(
+  header: MutableHeader,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): boolean {
+  if (end - start < 1) return false;
   const first = bytes[start];
   const opcode = checkFirstByte(first);
-  if (end - start < 2) return null;
+  if (end - start < 2) return false;
   const second = bytes[start + 1];
   const short = second & 0x7f;
   if (isControl(opcode) && short > MAX_CONTROL_PAYLOAD) {
@@ -83,17 +102,15 @@ export function decodeHeader(
   const masked = (second & 0x80) !== 0;
   const maskAt = start + 2 + (short === 127 ? 8 : short === 126 ? 2 : 0);
   const size = maskAt - start + (masked ? 4 : 0);
-  if (end < maskAt) return null;
-  const length = short < 126 ? short : decodeLength(bytes, start + 2, short);
-  if (end - start < size) return null;
-  return {
-    fin: (first & 0x80) !== 0,
-    rsv: (first >> 4) & 0b111,
-    opcode,
-    mask: masked ? readUint32(bytes, maskAt) : null,
-    length,
-    size,
-  };
+  if (end < maskAt) return false;
+  header.length = short < 126 ? short : decodeLength(bytes, start + 2, short);
+  if (end - start < size) return false;
+  header.fin = (first & 0x80) !== 0;
+  header.rsv = (first >> 4) & 0b111;
+  header.opcode = opcode;
+  header.mask = masked ? readUint32(bytes, maskAt) : null;
+  header.size = size;
+  return true;
 }
 
 function checkFirstByte(first: number): Opcode {
@@ -138,9 +155,20 @@ export function headerSize(length: number, masked: boolean): number {
 
 /** Writes a header at `target[at]` and returns the position behind it. */
 export function writeHeader(target: Uint8Array, at: number, header: FrameHeader): number {
-  const { length, mask } = header;
+  const first = (header.fin ? 0x80 : 0) | (header.rsv << 4) | header.opcode;
+  return writeHead(target, at, first, header.length, header.mask);
+}
+
+/** Like {@linkcode writeHeader}, with FIN, RSV and opcode as they stand in the first byte. */
+export function writeHead(
+  target: Uint8Array,
+  at: number,
+  first: number,
+  length: number,
+  mask: number | null,
+): number {
   const maskBit = mask === null ? 0 : 0x80;
-  target[at++] = (header.fin ? 0x80 : 0) | (header.rsv << 4) | header.opcode;
+  target[at++] = first;
   if (length < 126) {
     target[at++] = maskBit | length;
   } else if (length < 0x1_0000) {

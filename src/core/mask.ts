@@ -29,6 +29,29 @@ export function applyMask(bytes: Uint8Array, key: number, phase: number = 0): vo
   maskBytes(bytes, head + (words << 2), bytes.length, aligned);
 }
 
+/**
+ * Copies `length` bytes of `source`, from `start` on, to `target[at]`, XORed with the key, whose first
+ * octet meets the first byte.
+ */
+export function copyMasked(
+  target: Uint8Array,
+  at: number,
+  source: Uint8Array,
+  start: number,
+  length: number,
+  key: number,
+): void {
+  if (length < WORDS_FROM) {
+    for (let i = 0, shift = 24; i < length; i++, shift = (shift - 8) & 31) {
+      target[at + i] = source[start + i] ^ (key >>> shift);
+    }
+    return;
+  }
+  const isWhole = start === 0 && length === source.length;
+  target.set(isWhole ? source : source.subarray(start, start + length), at);
+  if (key !== 0) applyMask(target.subarray(at, at + length), key);
+}
+
 /** The key as seen from payload position `phase` on. */
 function rotate(key: number, phase: number): number {
   const bits = (phase & 3) << 3;

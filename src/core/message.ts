@@ -8,6 +8,7 @@
 import { CloseCode } from "./close_code.ts";
 import { ProtocolError } from "./errors.ts";
 import { Opcode } from "./frame.ts";
+import { applyMask, copyMasked } from "./mask.ts";
 import { decodeUtf8, Utf8Validator } from "./utf8.ts";
 
 /** A message: text as a string, binary as bytes that belong to the receiver alone. */
@@ -55,11 +56,22 @@ export class MessageAssembler {
     return this.#assembly !== null;
   }
 
-  /** A message that came in one frame and lies in `bytes` as a whole. */
-  whole(opcode: MessageOpcode, bytes: Uint8Array): Message {
-    this.#checkSize(bytes.length);
-    // Not slice(): on Node's Buffer that would be a view of the receive buffer.
-    return opcode === Opcode.Text ? decodeUtf8(bytes) : new Uint8Array(bytes);
+  /** A message in one frame whose payload, with its masking key, lies in `bytes` as a whole. */
+  whole(
+    opcode: MessageOpcode,
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+    key: number,
+  ): Message {
+    if (opcode === Opcode.Text) {
+      const text = bytes.subarray(start, start + length);
+      applyMask(text, key);
+      return decodeUtf8(text);
+    }
+    const data = new Uint8Array(length);
+    copyMasked(data, 0, bytes, start, length, key);
+    return data;
   }
 
   /** Begins a message; its first frame is announced with {@linkcode MessageAssembler.announce}. */
@@ -78,7 +90,7 @@ export class MessageAssembler {
   announce(length: number | null): void {
     const assembly = this.#current();
     const total = length === null ? this.#limits.maxMessageSize : assembly.size + length;
-    this.#checkSize(total);
+    this.checkSize(total);
     assembly.fragments++;
     if (assembly.fragments > this.#limits.maxFragments) {
       throw new ProtocolError(
@@ -93,7 +105,7 @@ export class MessageAssembler {
   push(bytes: Uint8Array): void {
     const assembly = this.#current();
     const size = assembly.size + bytes.length;
-    this.#checkSize(size);
+    this.checkSize(size);
     assembly.utf8?.push(bytes);
     if (size > assembly.buffer.length) grow(assembly, size);
     assembly.buffer.set(bytes, assembly.size);
@@ -115,7 +127,8 @@ export class MessageAssembler {
   finishWhole(bytes: Uint8Array): Message {
     const { opcode } = this.#current();
     this.#assembly = null;
-    return this.whole(opcode, bytes);
+    this.checkSize(bytes.length);
+    return this.whole(opcode, bytes, 0, bytes.length, 0);
   }
 
   /** Forgets an incomplete message. */
@@ -128,7 +141,8 @@ export class MessageAssembler {
     return this.#assembly;
   }
 
-  #checkSize(size: number): void {
+  /** Throws a {@linkcode ProtocolError} if a message may not be that long. */
+  checkSize(size: number): void {
     if (size <= this.#limits.maxMessageSize) return;
     throw new ProtocolError(
       `Message is longer than ${this.#limits.maxMessageSize} bytes (limits.maxMessageSize)`,

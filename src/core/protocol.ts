@@ -235,6 +235,15 @@ export class Protocol {
     this.#sender.written();
   }
 
+  /**
+   * Forgets what was received and what was to be written: the connection is gone. The bytes last
+   * taken stay unchanged, since they may still be under way.
+   */
+  abandon(): void {
+    this.#receiver.discard();
+    this.#sender.abandon();
+  }
+
   #end(event: Extract<Event, { type: "close" | "error" }>): void {
     this.#ending = event;
     this.#receiver.discard();

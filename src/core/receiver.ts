@@ -10,10 +10,12 @@ import { CloseCode } from "./close_code.ts";
 import { ProtocolError } from "./errors.ts";
 import {
   type DecodedHeader,
-  decodeHeader,
+  emptyHeader,
   isControl,
   MAX_HEADER_SIZE,
+  type MutableHeader,
   Opcode,
+  readHeader,
   RSV1,
 } from "./frame.ts";
 import { applyMask } from "./mask.ts";
@@ -24,6 +26,7 @@ import {
   type MessageOpcode,
 } from "./message.ts";
 import type { Inflater, InflateSink } from "./permessage_deflate.ts";
+import { TextBatch } from "./text_batch.ts";
 
 /** Which end of the connection this is. */
 export type Role = "client" | "server";
@@ -52,6 +55,9 @@ export class Receiver {
   /** The frame whose payload is coming in, and how much of it is missing. */
   #frame: DecodedHeader | null = null;
   #missing = 0;
+  /** What `#frame` is filled with, over and over. */
+  readonly #header: MutableHeader = emptyHeader();
+  readonly #texts = new TextBatch();
   /** The assembler knows of the frame, whose payload comes in pieces. */
   #isAnnounced = false;
   /** Collects the payload of a control frame. */
@@ -86,6 +92,7 @@ export class Receiver {
   receive(bytes: Uint8Array): void {
     this.#input = bytes;
     this.#at = 0;
+    this.#texts.clear();
   }
 
   /**
@@ -122,9 +129,12 @@ export class Receiver {
   }
 
   #readHeader(): boolean {
+    const header = this.#header;
     const part = this.#headerPart;
-    const header = part === null ? decodeHeader(this.#input, this.#at) : this.#completeHeader(part);
-    if (header === null) {
+    const isComplete = part === null
+      ? readHeader(header, this.#input, this.#at, this.#input.length)
+      : this.#completeHeader(part);
+    if (!isComplete) {
       if (this.hasInput) this.#keepHeaderPart();
       return false;
     }
@@ -145,13 +155,12 @@ export class Receiver {
   }
 
   /** Adds bytes one by one to a header that an earlier read began. */
-  #completeHeader(part: Uint8Array): DecodedHeader | null {
+  #completeHeader(part: Uint8Array): boolean {
     while (this.hasInput) {
       part[this.#headerPartSize++] = this.#input[this.#at++];
-      const header = decodeHeader(part, 0, this.#headerPartSize);
-      if (header !== null) return header;
+      if (readHeader(this.#header, part, 0, this.#headerPartSize)) return true;
     }
-    return null;
+    return false;
   }
 
   /** The rules that depend on the role, the extensions and the frames before. */
@@ -191,7 +200,7 @@ export class Receiver {
     if (this.#isCompressed) return this.#readCompressed(frame);
     const isWhole = !this.#isAnnounced && this.#input.length - this.#at >= frame.length;
     if (isWhole && frame.fin && frame.opcode !== Opcode.Continuation) {
-      const data = this.#assembler.whole(frame.opcode as MessageOpcode, this.#readPiece(frame));
+      const data = this.#readWhole(frame);
       this.#frame = null;
       return { type: "message", data };
     }
@@ -200,6 +209,18 @@ export class Receiver {
     if (this.#missing > 0) return null;
     this.#frame = null;
     return frame.fin ? { type: "message", data: this.#assembler.finish() } : null;
+  }
+
+  /** A message in one frame, all of which is there. */
+  #readWhole({ opcode, length, mask }: DecodedHeader): Message {
+    const at = this.#at;
+    this.#assembler.checkSize(length);
+    this.#at += length;
+    if (opcode === Opcode.Text) {
+      const text = this.#texts.take(this.#input, at, length, mask);
+      if (text !== null) return text;
+    }
+    return this.#assembler.whole(opcode as MessageOpcode, this.#input, at, length, mask ?? 0);
   }
 
   #announce({ opcode, length }: DecodedHeader): void {

@@ -9,10 +9,16 @@
 import { ByteQueue } from "./byte_queue.ts";
 import { concat } from "./bytes.ts";
 import { encodeClose } from "./close.ts";
-import { headerSize, MAX_CONTROL_PAYLOAD, Opcode, RSV1, writeHeader } from "./frame.ts";
-import { applyMask } from "./mask.ts";
+import { headerSize, MAX_CONTROL_PAYLOAD, Opcode, RSV1, writeHead } from "./frame.ts";
+import { copyMasked } from "./mask.ts";
 import type { MessageCodec } from "./permessage_deflate.ts";
 import { encodeUtf8 } from "./utf8.ts";
+
+/** Texts up to this length are encoded character by character: a call of the encoder costs more. */
+const MAX_ASCII = 125;
+
+/** The bit of a frame's first byte that says that it is its message's last. */
+const FIN = 0x80;
 
 /**
  * A message encoded once for many connections, and compressed once for each way in which they
@@ -111,6 +117,7 @@ export class Sender {
   #pongs: Uint8Array[] = [];
   #ping: Uint8Array | null = null;
   #closeSent = false;
+  #isAbandoned = false;
 
   constructor({ maskKey, maxPendingPongs, codec = null }: SenderOptions) {
     this.#maskKey = maskKey;
@@ -142,6 +149,7 @@ export class Sender {
    */
   message(message: string | Uint8Array, compress?: boolean): void {
     this.#checkOpen();
+    if (typeof message === "string" && this.#tryAscii(message, compress)) return;
     const payload = toPayload(message);
     const opcode = messageOpcode(message);
     if (this.#deflating !== null) {
@@ -208,6 +216,15 @@ export class Sender {
     this.#queue.taken();
   }
 
+  /** Forgets everything, which may still be under way: the connection is gone. */
+  abandon(): void {
+    this.#isAbandoned = true;
+    this.#queue.abandon();
+    this.#waiting = [];
+    this.#pongs = [];
+    this.#ping = null;
+  }
+
   #checkOpen(): void {
     if (this.#closeSent) throw new TypeError("Cannot send: a Close frame has been sent");
   }
@@ -254,6 +271,7 @@ export class Sender {
   #work(size: number, work: Promise<Uint8Array>, append: (bytes: Uint8Array) => void): void {
     this.#waitingSize += size;
     this.#deflating = work.then((bytes) => {
+      if (this.#isAbandoned) return;
       this.#deflating = null;
       this.#waitingSize -= size;
       append(bytes);
@@ -280,6 +298,21 @@ export class Sender {
     }
   }
 
+  /** Encodes a short text in its place; returns `false`, with nothing done, if it is not ASCII. */
+  #tryAscii(text: string, compress: boolean | undefined): boolean {
+    const { length } = text;
+    if (length > MAX_ASCII || this.#deflating !== null || !isAscii(text)) return false;
+    if (this.#codec !== null && isWanted(this.#codec, length, compress)) return false;
+    const mask = this.#nextMask();
+    const size = headerSize(length, mask !== null) + length;
+    const at = this.#queue.reserve(size, length);
+    const { tail } = this.#queue;
+    const start = writeHead(tail, at, FIN | Opcode.Text, length, mask);
+    for (let i = 0; i < length; i++) tail[start + i] = text.charCodeAt(i);
+    if (mask !== null) copyMasked(tail, start, tail, start, length, mask);
+    return true;
+  }
+
   #append(opcode: Opcode, payload: Uint8Array, counted: number, rsv: number = 0): void {
     const mask = this.#nextMask();
     const size = headerSize(payload.length, mask !== null) + payload.length;
@@ -300,6 +333,11 @@ export class Sender {
   #nextMask(): number | null {
     return this.#maskKey === null ? null : this.#maskKey();
   }
+}
+
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false;
+  return true;
 }
 
 function sizeOf(message: Waiting): number {
@@ -347,7 +385,6 @@ function writeFrame(
   rsv: number,
 ): void {
   const { length } = payload;
-  const start = writeHeader(target, at, { fin: true, rsv, opcode, mask, length });
-  target.set(payload, start);
-  if (mask !== null) applyMask(target.subarray(start, start + length), mask);
+  const start = writeHead(target, at, FIN | (rsv << 4) | opcode, length, mask);
+  copyMasked(target, start, payload, 0, length, mask ?? 0);
 }

@@ -119,10 +119,11 @@ class DenoSocket implements Conn, ConnFlow {
     else this.#sink!.fail(error);
   };
 
-  async write(bytes: Uint8Array): Promise<void> {
+  write(bytes: Uint8Array): Promise<void> {
     // Deno.Conn.write() may write only part of its argument.
-    let at = await this.#conn.write(bytes);
-    while (at < bytes.length) at += await this.#conn.write(bytes.subarray(at));
+    return this.#conn.write(bytes).then((count) =>
+      count < bytes.length ? this.write(bytes.subarray(count)) : undefined
+    );
   }
 
   async closeWrite(): Promise<void> {

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/ass
 import { Buffer } from "node:buffer";
 import { ProtocolError } from "../../src/core/errors.ts";
 import { Opcode } from "../../src/core/frame.ts";
-import { type Message, MessageAssembler } from "../../src/core/message.ts";
+import { type Message, MessageAssembler, type MessageOpcode } from "../../src/core/message.ts";
 import { countAllocations } from "../allocations.ts";
 import { seededBytes } from "../cuts.ts";
 import { joinBytes } from "../frames.ts";
@@ -39,18 +39,23 @@ const TOO_LONG = "1009 Message is longer than 10 bytes (limits.maxMessageSize)";
 const TOO_MANY = "1008 Message has more than 3 fragments (limits.maxFragments)";
 const NOT_UTF8 = "1007 Text is not valid UTF-8";
 
+function whole(assembler: MessageAssembler, opcode: MessageOpcode, bytes: Uint8Array): Message {
+  assembler.checkSize(bytes.length);
+  return assembler.whole(opcode, bytes, 0, bytes.length, 0);
+}
+
 describe("MessageAssembler", () => {
   test("takes a message as a whole", () => {
     const assembler = create();
-    assertEquals(assembler.whole(Text, utf8("é😀")), "é😀");
-    assertEquals(assembler.whole(Text, utf8("")), "");
-    assertEquals(assembler.whole(Binary, hex("00ff")), hex("00ff"));
+    assertEquals(whole(assembler, Text, utf8("é😀")), "é😀");
+    assertEquals(whole(assembler, Text, utf8("")), "");
+    assertEquals(whole(assembler, Binary, hex("00ff")), hex("00ff"));
     assertEquals(assembler.isActive, false);
   });
 
   test("A-6 copies a whole binary message out of what it lies in, also out of a Buffer", () => {
     for (const memory of [seededBytes(64, 1), Buffer.from(seededBytes(64, 1))]) {
-      const message = create().whole(Binary, memory.subarray(10, 20));
+      const message = whole(create(), Binary, memory.subarray(10, 20));
       memory.fill(0);
       assertEquals(message, seededBytes(64, 1).slice(10, 20));
       assert(message instanceof Uint8Array && !(message instanceof Buffer));
@@ -124,7 +129,7 @@ describe("MessageAssembler", () => {
 
   test("F-38 takes a message at the limit in any fragments", () => {
     const assembler = create(10);
-    assertEquals(assembler.whole(Text, utf8("0123456789")), "0123456789");
+    assertEquals(whole(assembler, Text, utf8("0123456789")), "0123456789");
     for (const sizes of [[10], [5, 5], [9, 1], [10, 0], [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]]) {
       const fragments = sizes.map((size) => new Uint8Array(size));
       assertEquals(assemble(assembler, Binary, fragments), new Uint8Array(10));
@@ -132,7 +137,7 @@ describe("MessageAssembler", () => {
   });
 
   test("F-38 fails one byte past the limit when it is announced", () => {
-    assertEquals(failure(() => create(10).whole(Binary, new Uint8Array(11))), TOO_LONG);
+    assertEquals(failure(() => whole(create(10), Binary, new Uint8Array(11))), TOO_LONG);
     for (const sizes of [[11], [5, 6], [10, 1], [10, 0, 2 ** 53 - 1]]) {
       const assembler = create(10);
       assembler.begin(Binary);
@@ -145,8 +150,8 @@ describe("MessageAssembler", () => {
   });
 
   test("counts bytes of UTF-8 against the limit, not characters", () => {
-    assertEquals(create(10).whole(Text, utf8("éééée")), "éééée");
-    assertEquals(failure(() => create(10).whole(Text, utf8("éééééé"))), TOO_LONG);
+    assertEquals(whole(create(10), Text, utf8("éééée")), "éééée");
+    assertEquals(failure(() => whole(create(10), Text, utf8("éééééé"))), TOO_LONG);
   });
 
   test("M-3 fails past the most fragments, empty ones counted", () => {
@@ -164,7 +169,7 @@ describe("MessageAssembler", () => {
 
   for (const [bytes, why, impossible] of NOT_TEXT) {
     test(`F-40 fails at byte ${impossible} of ${bytes} in any pieces: ${why}`, () => {
-      assertEquals(failure(() => create().whole(Text, hex(bytes))), NOT_UTF8);
+      assertEquals(failure(() => whole(create(), Text, hex(bytes))), NOT_UTF8);
       const assembler = create();
       assembler.begin(Text);
       assembler.announce(1000);
@@ -176,7 +181,7 @@ describe("MessageAssembler", () => {
 
   for (const bytes of CUT_TEXT) {
     test(`F-40 fails where the text ends inside a character: ${bytes}`, () => {
-      assertEquals(failure(() => create().whole(Text, hex(bytes))), NOT_UTF8);
+      assertEquals(failure(() => whole(create(), Text, hex(bytes))), NOT_UTF8);
       assertEquals(failure(() => assemble(create(), Text, [hex(bytes)])), NOT_UTF8);
     });
   }
