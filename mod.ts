@@ -42,6 +42,8 @@ export type { Clock } from "./src/clock.ts";
 export type {
   Addr,
   Conn,
+  ConnFlow,
+  ConnSink,
   Listener,
   TcpAddr,
   TlsClientOptions,

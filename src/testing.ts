@@ -26,4 +26,12 @@ export {
   memoryPair,
 } from "./runtime/memory.ts";
 export type { Clock } from "./clock.ts";
-export type { Addr, Conn, Listener, TcpAddr, UnixAddr } from "./runtime/conn.ts";
+export type {
+  Addr,
+  Conn,
+  ConnFlow,
+  ConnSink,
+  Listener,
+  TcpAddr,
+  UnixAddr,
+} from "./runtime/conn.ts";

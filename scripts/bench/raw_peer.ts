@@ -22,6 +22,11 @@ const EVENTS = {
   connectError: (socket: Socket, error: Error): void => socket.data.closed(error),
 };
 
+interface Settle {
+  resolve(peer: RawPeer): void;
+  reject(error: Error): void;
+}
+
 /** One connection. */
 export class RawPeer {
   readonly #port: number;
@@ -29,7 +34,7 @@ export class RawPeer {
   #rest: Uint8Array[] = [];
   /** The response, as long as it has not ended. */
   #head: string | null = "";
-  readonly #settle: { resolve(peer: RawPeer): void; reject(error: Error): void };
+  readonly #settle: Settle;
   /** The bytes that must come first. */
   #expected: Uint8Array | null = null;
   #checked = 0;
@@ -37,7 +42,7 @@ export class RawPeer {
   /** Called with the number of bytes that have come in. */
   onbytes: (count: number) => void = () => {};
 
-  private constructor(port: number, settle: RawPeer["#settle"]) {
+  private constructor(port: number, settle: Settle) {
     this.#port = port;
     this.#settle = settle;
   }

@@ -6,8 +6,8 @@
  * @module
  */
 
-/** Bytes of each buffer. */
-export const POOLED_SIZE = 65_536;
+/** Bytes of each buffer: as much as is written at once. */
+export const POOLED_SIZE = 262_144;
 
 /** Buffers in existence: whoever finds none makes do with one of its own. */
 const MAX_BUFFERS = 16;

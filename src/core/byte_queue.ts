@@ -83,7 +83,8 @@ export class ByteQueue {
       return;
     }
     const used = bytes.length;
-    this.#append({ bytes, used, payload, sealed: true, pooled: false, next: null });
+    const piece = { bytes, used, payload, sealed: true, pooled: false, next: null };
+    this.#append(piece);
     this.#payloadSize += payload;
   }
 
@@ -92,7 +93,14 @@ export class ByteQueue {
     const first = this.#first;
     const { length } = bytes;
     if (first === null || first.used >= SHARE_FROM) {
-      const piece = { bytes, used: length, payload: 0, sealed: true, pooled: false, next: first };
+      const piece = {
+        bytes,
+        used: length,
+        payload: 0,
+        sealed: true,
+        pooled: false,
+        next: first,
+      };
       this.#first = piece;
       this.#last ??= piece;
       return;

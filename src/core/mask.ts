@@ -25,7 +25,8 @@ export function applyMask(bytes: Uint8Array, key: number, phase: number = 0): vo
   const words = (bytes.length - head) >>> 2;
   maskBytes(bytes, 0, head, rotated);
   const aligned = rotate(rotated, head);
-  maskWords(new Int32Array(bytes.buffer, bytes.byteOffset + head, words), inPlatformOrder(aligned));
+  const view = new Int32Array(bytes.buffer, bytes.byteOffset + head, words);
+  maskWords(view, words, inPlatformOrder(aligned));
   maskBytes(bytes, head + (words << 2), bytes.length, aligned);
 }
 
@@ -42,14 +43,52 @@ export function copyMasked(
   key: number,
 ): void {
   if (length < WORDS_FROM) {
-    for (let i = 0, shift = 24; i < length; i++, shift = (shift - 8) & 31) {
-      target[at + i] = source[start + i] ^ (key >>> shift);
+    const k0 = key >>> 24, k1 = key >>> 16, k2 = key >>> 8;
+    const unrolled = length & ~3;
+    let i = 0;
+    for (; i < unrolled; i += 4) {
+      target[at + i] = source[start + i] ^ k0;
+      target[at + i + 1] = source[start + i + 1] ^ k1;
+      target[at + i + 2] = source[start + i + 2] ^ k2;
+      target[at + i + 3] = source[start + i + 3] ^ key;
     }
+    if (i < length) target[at + i] = source[start + i] ^ k0;
+    if (i + 1 < length) target[at + i + 1] = source[start + i + 1] ^ k1;
+    if (i + 2 < length) target[at + i + 2] = source[start + i + 2] ^ k2;
     return;
   }
   const isWhole = start === 0 && length === source.length;
-  target.set(isWhole ? source : source.subarray(start, start + length), at);
-  if (key !== 0) applyMask(target.subarray(at, at + length), key);
+  const bytes = isWhole ? source : source.subarray(start, start + length);
+  if (key === 0) return target.set(bytes, at);
+  target.set(length <= MAX_SCRATCH ? inScratch(bytes, key) : bytes, at);
+  if (length > MAX_SCRATCH) applyMask(target.subarray(at, at + length), key);
+}
+
+/** A copy of `length` bytes of `source`, from `start` on, XORed with the key; an array of its own. */
+export function unmask(
+  source: Uint8Array,
+  start: number,
+  length: number,
+  key: number,
+): Uint8Array<ArrayBuffer> {
+  if (length < WORDS_FROM || length > MAX_SCRATCH || key === 0) {
+    const copy = new Uint8Array(length);
+    copyMasked(copy, 0, source, start, length, key);
+    return copy;
+  }
+  return inScratch(source.subarray(start, start + length), key).slice();
+}
+
+/** Asking a new array for its buffer costs more than copying a few KiB: words are XORed here. */
+const MAX_SCRATCH = 16_384;
+const scratch = new Uint8Array(MAX_SCRATCH);
+const scratchWords = new Int32Array(scratch.buffer);
+
+/** The bytes XORed with the key; valid until the next call. */
+function inScratch(bytes: Uint8Array, key: number): Uint8Array<ArrayBuffer> {
+  scratch.set(bytes);
+  maskWords(scratchWords, (bytes.length + 3) >> 2, inPlatformOrder(key));
+  return scratch.subarray(0, bytes.length);
 }
 
 /** The key as seen from payload position `phase` on. */
@@ -65,8 +104,7 @@ function maskBytes(bytes: Uint8Array, start: number, end: number, key: number): 
   }
 }
 
-function maskWords(words: Int32Array, key: number): void {
-  const length = words.length;
+function maskWords(words: Int32Array, length: number, key: number): void {
   const unrolled = length & ~3;
   let i = 0;
   for (; i < unrolled; i += 4) {
@@ -78,8 +116,10 @@ function maskWords(words: Int32Array, key: number): void {
   for (; i < length; i++) words[i] ^= key;
 }
 
+const isLittleEndian = new Uint8Array(Int32Array.of(1).buffer)[0] === 1;
+
 /** The 32-bit word that holds the key's octets in memory order on this machine. */
 function inPlatformOrder(key: number): number {
-  const bytes = Uint8Array.of(key >>> 24, key >>> 16, key >>> 8, key);
-  return new Int32Array(bytes.buffer)[0];
+  if (!isLittleEndian) return key;
+  return (key >>> 24) | ((key >>> 8) & 0xff00) | ((key << 8) & 0xff0000) | (key << 24);
 }

@@ -8,7 +8,7 @@
 import { CloseCode } from "./close_code.ts";
 import { ProtocolError } from "./errors.ts";
 import { Opcode } from "./frame.ts";
-import { applyMask, copyMasked } from "./mask.ts";
+import { applyMask, unmask } from "./mask.ts";
 import { decodeUtf8, Utf8Validator } from "./utf8.ts";
 
 /** A message: text as a string, binary as bytes that belong to the receiver alone. */
@@ -69,9 +69,7 @@ export class MessageAssembler {
       applyMask(text, key);
       return decodeUtf8(text);
     }
-    const data = new Uint8Array(length);
-    copyMasked(data, 0, bytes, start, length, key);
-    return data;
+    return unmask(bytes, start, length, key);
   }
 
   /** Begins a message; its first frame is announced with {@linkcode MessageAssembler.announce}. */

@@ -12,7 +12,7 @@ import { encodeClose } from "./close.ts";
 import { headerSize, MAX_CONTROL_PAYLOAD, Opcode, RSV1, writeHead } from "./frame.ts";
 import { copyMasked } from "./mask.ts";
 import type { MessageCodec } from "./permessage_deflate.ts";
-import { encodeUtf8 } from "./utf8.ts";
+import { encodeUtf8, encodeUtf8Once } from "./utf8.ts";
 
 /** Texts up to this length are encoded character by character: a call of the encoder costs more. */
 const MAX_ASCII = 125;
@@ -81,7 +81,7 @@ export function prepareMessage(
   message: string | Uint8Array,
   compress?: boolean,
 ): PreparedMessage {
-  return new PreparedMessage(messageOpcode(message), toPayload(message), compress);
+  return new PreparedMessage(messageOpcode(message), toPayload(message, false), compress);
 }
 
 /** What a {@linkcode Sender} needs to know. */
@@ -150,10 +150,11 @@ export class Sender {
   message(message: string | Uint8Array, compress?: boolean): void {
     this.#checkOpen();
     if (typeof message === "string" && this.#tryAscii(message, compress)) return;
-    const payload = toPayload(message);
+    // A deflater may take its time: then the bytes must be the message's own.
+    const payload = toPayload(message, this.#codec !== null);
     const opcode = messageOpcode(message);
     if (this.#deflating !== null) {
-      this.#wait({ opcode, payload: payload === message ? payload.slice() : payload, compress });
+      this.#wait({ opcode, payload: new Uint8Array(payload), compress });
     } else {
       this.#encode(opcode, payload, compress);
     }
@@ -348,8 +349,9 @@ function messageOpcode(message: string | Uint8Array): Opcode {
   return typeof message === "string" ? Opcode.Text : Opcode.Binary;
 }
 
-function toPayload(message: string | Uint8Array): Uint8Array {
-  if (typeof message === "string") return encodeUtf8(message);
+/** The message's bytes; of a text valid only until the next call, if it is not to keep them. */
+function toPayload(message: string | Uint8Array, keeps: boolean): Uint8Array {
+  if (typeof message === "string") return keeps ? encodeUtf8(message) : encodeUtf8Once(message);
   checkBytes(message);
   return message;
 }

@@ -16,6 +16,16 @@ export function encodeUtf8(text: string): Uint8Array<ArrayBuffer> {
   return encoder.encode(text);
 }
 
+/** A text of this many UTF-16 units fits into the scratch buffer in any case. */
+const MAX_SCRATCH_TEXT = 16_384;
+const scratch = new Uint8Array(3 * MAX_SCRATCH_TEXT);
+
+/** Like {@linkcode encodeUtf8}, but valid only until the next call: without an array for each text. */
+export function encodeUtf8Once(text: string): Uint8Array {
+  if (text.length > MAX_SCRATCH_TEXT) return encoder.encode(text);
+  return scratch.subarray(0, encoder.encodeInto(text, scratch).written);
+}
+
 /** The text in `bytes`. Throws a {@linkcode ProtocolError} with code 1007 if they are not UTF-8. */
 export function decodeUtf8(bytes: Uint8Array): string {
   try {

@@ -20,6 +20,8 @@ import { Inflow } from "./inflow.ts";
 export type {
   Addr,
   Conn,
+  ConnFlow,
+  ConnSink,
   DialOptions,
   Listener,
   ListenOptions,

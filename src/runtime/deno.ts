@@ -18,6 +18,8 @@ import type {
 export type {
   Addr,
   Conn,
+  ConnFlow,
+  ConnSink,
   DialOptions,
   Listener,
   ListenOptions,
@@ -60,7 +62,14 @@ const deno: DenoNet = (globalThis as unknown as { Deno: DenoNet }).Deno;
 const SMALL = 1024;
 
 /** As long as reads fill their buffer, the next one gets four times as much, up to this. */
-const LARGE = 65_536;
+const LARGE = 262_144;
+
+/** What all buffers may have above {@linkcode SMALL}; then connections do with what they have. */
+const MAX_LARGE_BYTES = 16_777_216;
+
+let largeBytes = 0;
+
+const NOTHING = new Uint8Array(0);
 
 class DenoSocket implements Conn, ConnFlow {
   readonly remoteAddr: Addr;
@@ -133,6 +142,7 @@ class DenoSocket implements Conn, ConnFlow {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#release();
     try {
       this.#conn.close();
     } catch {
@@ -142,8 +152,22 @@ class DenoSocket implements Conn, ConnFlow {
 
   #resize(): void {
     const { length } = this.#buffer;
-    if (this.#filled === length && length < LARGE) this.#buffer = new Uint8Array(length * 4);
-    else if (this.#filled < length && length > SMALL) this.#buffer = new Uint8Array(SMALL);
+    if (this.#filled === length) this.#useBuffer(Math.min(length * 4, LARGE));
+    else if (this.#filled < length / 8) this.#useBuffer(Math.max(length / 4, SMALL));
+  }
+
+  #useBuffer(size: number): void {
+    const { length } = this.#buffer;
+    const more = size - length;
+    if (more === 0 || largeBytes + more > MAX_LARGE_BYTES) return;
+    largeBytes += more;
+    this.#buffer = new Uint8Array(size);
+  }
+
+  /** Nothing will be read any more. */
+  #release(): void {
+    largeBytes -= Math.max(0, this.#buffer.length - SMALL);
+    this.#buffer = NOTHING;
   }
 }
 

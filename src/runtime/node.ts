@@ -22,6 +22,8 @@ import { Inflow } from "./inflow.ts";
 export type {
   Addr,
   Conn,
+  ConnFlow,
+  ConnSink,
   DialOptions,
   Listener,
   ListenOptions,
