@@ -8,7 +8,7 @@
 import { POOLED_SIZE, sharedBuffers } from "./buffer_pool.ts";
 
 /** The most bytes that one {@linkcode ByteQueue.take} hands out: 256 KiB. */
-export const MAX_WRITE_SIZE = 262_144;
+export const MAX_WRITE_SIZE = POOLED_SIZE;
 
 /** A piece of the queue's own has room for this many bytes at first. */
 const FIRST_CAPACITY = 512;
@@ -83,8 +83,7 @@ export class ByteQueue {
       return;
     }
     const used = bytes.length;
-    const piece = { bytes, used, payload, sealed: true, pooled: false, next: null };
-    this.#append(piece);
+    this.#append({ bytes, used, payload, sealed: true, pooled: false, next: null });
     this.#payloadSize += payload;
   }
 
@@ -167,15 +166,14 @@ export class ByteQueue {
   }
 }
 
-function fits({ sealed, pooled, used }: Piece, size: number): boolean {
-  return !sealed && used + size <= (pooled ? POOLED_SIZE : MAX_WRITE_SIZE);
+function fits({ sealed, used }: Piece, size: number): boolean {
+  return !sealed && used + size <= MAX_WRITE_SIZE;
 }
 
+/** Makes room in a piece of the queue's own; a buffer of the pool has all there can be. */
 function grow(piece: Piece, needed: number): void {
   const capacity = Math.min(MAX_WRITE_SIZE, Math.max(needed, piece.bytes.length * 2));
   const bytes = new Uint8Array(capacity);
   bytes.set(piece.bytes.subarray(0, piece.used));
-  if (piece.pooled) sharedBuffers.put(piece.bytes);
-  piece.pooled = false;
   piece.bytes = bytes;
 }

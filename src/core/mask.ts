@@ -116,10 +116,14 @@ function maskWords(words: Int32Array, length: number, key: number): void {
   for (; i < length; i++) words[i] ^= key;
 }
 
-const isLittleEndian = new Uint8Array(Int32Array.of(1).buffer)[0] === 1;
+const keyBytes = new Uint8Array(4);
+const keyWord = new Int32Array(keyBytes.buffer);
 
 /** The 32-bit word that holds the key's octets in memory order on this machine. */
 function inPlatformOrder(key: number): number {
-  if (!isLittleEndian) return key;
-  return (key >>> 24) | ((key >>> 8) & 0xff00) | ((key << 8) & 0xff0000) | (key << 24);
+  keyBytes[0] = key >>> 24;
+  keyBytes[1] = key >>> 16;
+  keyBytes[2] = key >>> 8;
+  keyBytes[3] = key;
+  return keyWord[0];
 }

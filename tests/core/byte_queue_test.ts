@@ -1,5 +1,6 @@
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { BufferPool, POOLED_SIZE, sharedBuffers } from "../../src/core/buffer_pool.ts";
 import { ByteQueue, MAX_WRITE_SIZE } from "../../src/core/byte_queue.ts";
 import { countAllocations } from "../allocations.ts";
 import { seededBytes, seededRandom } from "../cuts.ts";
@@ -22,6 +23,46 @@ function takeAll(queue: ByteQueue): Uint8Array[] {
   }
   return writes;
 }
+
+/** Queues, each with an open piece, until none of them could get a buffer of the pool. */
+function exhaustPool(): ByteQueue[] {
+  const queues: ByteQueue[] = [];
+  for (let used = -1; sharedBuffers.used > used;) {
+    used = sharedBuffers.used;
+    const queue = new ByteQueue();
+    append(queue, Uint8Array.of(queues.length));
+    queues.push(queue);
+  }
+  return queues;
+}
+
+describe("BufferPool", () => {
+  test("hands out 16 buffers, no two of them the same, and then none", () => {
+    const pool = new BufferPool();
+    const buffers = Array.from({ length: 16 }, () => pool.take()!);
+    assertEquals(new Set(buffers.map(({ buffer }) => buffer)).size, 16);
+    assertEquals(new Set(buffers.map(({ length }) => length)), new Set([POOLED_SIZE]));
+    assertStrictEquals(pool.take(), null);
+    assertEquals(pool.used, 16);
+  });
+
+  test("hands out again what was put back", () => {
+    const pool = new BufferPool();
+    const first = pool.take()!;
+    pool.put(first);
+    assertEquals(pool.used, 0);
+    assertStrictEquals(pool.take(), first);
+  });
+
+  test("makes another in place of one that will not come back", () => {
+    const pool = new BufferPool();
+    const buffers = Array.from({ length: 16 }, () => pool.take()!);
+    pool.forget();
+    const another = pool.take();
+    assert(another !== null && !buffers.includes(another));
+    assertStrictEquals(pool.take(), null);
+  });
+});
 
 describe("ByteQueue", () => {
   test("is empty at first, and again when all has left", () => {
@@ -226,5 +267,64 @@ describe("ByteQueue", () => {
     assertEquals(count, 100_000);
     // About 10 ms; where taking one moves all others, some seconds.
     assert(performance.now() - start < 1000);
+  });
+
+  test("gives its buffer back when everything has left, and only then", () => {
+    const before = sharedBuffers.used;
+    const queue = new ByteQueue();
+    append(queue, Uint8Array.of(1));
+    const underWay = queue.take()!;
+    assertEquals(sharedBuffers.used, before + 1);
+    const other = new ByteQueue();
+    append(other, Uint8Array.of(2));
+    assert(other.take()!.buffer !== underWay.buffer);
+    queue.taken();
+    other.taken();
+    assertEquals(sharedBuffers.used, before);
+  });
+
+  test("works as well without a buffer of the pool", () => {
+    const queues = exhaustPool();
+    const queue = queues.at(-1)!;
+    const parts = [400, 300, 5, 30_000, 250_000].map((length) => seededBytes(length, length));
+    for (const part of parts) append(queue, part);
+    queue.prepend(seededBytes(200, 200));
+    const expected = joinBytes(
+      seededBytes(200, 200),
+      [queues.length - 1],
+      ...parts,
+    );
+    assertEquals(joinBytes(...takeAll(queue)), expected);
+    for (const [i, other] of queues.slice(0, -1).entries()) {
+      assertEquals(takeAll(other), [Uint8Array.of(i)]);
+    }
+  });
+
+  test("makes room in a short piece of its own for what is prepended", () => {
+    const queues = exhaustPool();
+    const queue = queues.at(-1)!;
+    append(queue, seededBytes(500, 1));
+    queue.prepend(seededBytes(600, 2));
+    const last = Uint8Array.of(queues.length - 1);
+    const expected = joinBytes(seededBytes(600, 2), last, seededBytes(500, 1));
+    assertEquals(takeAll(queue), [expected]);
+    for (const other of queues) takeAll(other);
+  });
+
+  test("abandon() forgets everything, and nobody gets the buffer that is under way", () => {
+    const before = sharedBuffers.used;
+    const queue = new ByteQueue();
+    append(queue, Uint8Array.of(1, 2, 3));
+    queue.appendShared(seededBytes(SHARED, 1), 5);
+    const underWay = queue.take()!;
+    queue.abandon();
+    assertEquals([queue.isEmpty, queue.isAtBoundary, queue.payloadSize], [true, true, 0]);
+    assertEquals([queue.take(), sharedBuffers.used], [null, before]);
+    queue.taken(); // the write has ended after all
+    for (const other of exhaustPool()) {
+      assert(other.take()!.buffer !== underWay.buffer);
+      other.taken();
+    }
+    assertEquals(underWay, Uint8Array.of(1, 2, 3));
   });
 });

@@ -360,6 +360,16 @@ describe("a deflater that takes its time", () => {
     assertEquals(events[1001], 'close 1000 ""');
   });
 
+  test("writes nothing of what was being compressed when the connection was given up", async () => {
+    const codec = new SlowCodec();
+    const protocol = createCompressed("server", codec);
+    protocol.sendMessage("one");
+    protocol.sendMessage("two");
+    protocol.abandon();
+    await codec.go();
+    assertEquals([names(protocol), codec.waiting], [[], 0]);
+  });
+
   test("its fault reaches whoever waits", async () => {
     const codec = new SlowCodec();
     const protocol = createCompressed("server", codec);

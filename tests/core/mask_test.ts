@@ -1,6 +1,6 @@
 import { describe, test } from "node:test";
 import { assertEquals } from "@std/assert";
-import { applyMask } from "../../src/core/mask.ts";
+import { applyMask, copyMasked, unmask } from "../../src/core/mask.ts";
 import { seededBytes, seededRandom } from "../cuts.ts";
 import { xor } from "../frames.ts";
 import { hex } from "./wire.ts";
@@ -76,5 +76,45 @@ describe("applyMask()", () => {
     const bytes = seededBytes(100, 4);
     applyMask(bytes, 0, 1);
     assertEquals(bytes, seededBytes(100, 4));
+  });
+});
+
+/** Lengths on both sides of every way in which a copy may be made. */
+const COPIED = [...LENGTHS, 16_383, 16_384, 16_385];
+
+describe("copyMasked()", () => {
+  test("writes a masked copy to any place, from any place, and nothing else", () => {
+    for (const length of COPIED) {
+      const source = seededBytes(length + 7, length);
+      for (let start = 0; start < 5; start++) {
+        const payload = source.subarray(start, start + length);
+        for (const [key, expected] of [[KEY, xor(payload, KEY_BYTES)], [0, payload]] as const) {
+          const { bytes, around } = place(new Uint8Array(length), start + 1);
+          const target = new Uint8Array(bytes.buffer);
+          copyMasked(target, start + 1, source, start, length, key);
+          assertEquals(bytes, expected, `length ${length}, start ${start}, key ${key}`);
+          assertEquals(around(), new Array(start + 9).fill(0xee));
+        }
+      }
+      assertEquals(source, seededBytes(length + 7, length));
+    }
+  });
+});
+
+describe("unmask()", () => {
+  test("returns an array of its own", () => {
+    for (const length of COPIED) {
+      const source = seededBytes(length + 7, length);
+      const payload = source.slice(3, 3 + length);
+      for (const [key, expected] of [[KEY, xor(payload, KEY_BYTES)], [0, payload]] as const) {
+        const first = unmask(source, 3, length, key);
+        assertEquals(first, expected, `length ${length}, key ${key}`);
+        assertEquals(first.buffer.byteLength, length);
+        // What comes next must not change it.
+        unmask(seededBytes(length, 99), 0, length, 0xdeadbeef);
+        assertEquals(first, expected);
+      }
+      assertEquals(source, seededBytes(length + 7, length));
+    }
   });
 });

@@ -1,0 +1,95 @@
+import { describe, test } from "node:test";
+import { assertEquals } from "@std/assert";
+import { TextBatch } from "../../src/core/text_batch.ts";
+import { seededRandom } from "../cuts.ts";
+import { encodeFrame, joinBytes, MASK } from "../frames.ts";
+import { utf8 } from "./wire.ts";
+
+const KEY = 0x01020304;
+
+/** What a receiver would ask for: each of the texts, framed one behind the other. */
+function takeAll(texts: readonly string[], isMasked: boolean): (string | null)[] {
+  const mask = isMasked ? MASK : undefined;
+  const frames = texts.map((text) => encodeFrame({ opcode: 1, payload: utf8(text), mask }));
+  const input = joinBytes(...frames);
+  const batch = new TextBatch();
+  let at = 0;
+  return frames.map((frame, i) => {
+    at += frame.length;
+    const { length } = utf8(texts[i]);
+    return batch.take(input, at - length, length, isMasked ? KEY : null);
+  });
+}
+
+/** What it must get: `null` stands for "decode it on its own". */
+function check(texts: readonly string[], expected: readonly (string | null)[] = texts): void {
+  for (const isMasked of [true, false]) assertEquals(takeAll(texts, isMasked), expected);
+}
+
+describe("TextBatch", () => {
+  test("finds every text of a read", () => {
+    check(["a"]);
+    check([""]);
+    check(["", ""]);
+    check(["a", "bc", "", "def", ""]);
+    check(Array.from({ length: 500 }, (_, i) => `message ${i}`));
+  });
+
+  test("leaves texts of more than 125 bytes to others, and goes on behind them", () => {
+    const long = "x".repeat(126);
+    check([long], [null]);
+    check(["a", long, "b", "c"], ["a", null, "b", "c"]);
+    check(["y".repeat(125), long], ["y".repeat(125), null]);
+  });
+
+  test("leaves texts with anything but ASCII to others", () => {
+    check(["é"], [null]);
+    check(["a", "b", "é"], [null, null, null]);
+    check(["", "é"], ["", null]);
+  });
+
+  test("goes on when as much has been decoded as is decoded at once", () => {
+    check(Array.from({ length: 40 }, (_, i) => `${i}`.repeat(50)));
+    check(Array.from({ length: 40 }, (_, i) => `${i % 10}`.repeat(i % 4 === 0 ? 125 : 1)));
+  });
+
+  test("stops at what is no whole text frame", () => {
+    const a = encodeFrame({ opcode: 1, payload: utf8("a"), mask: MASK });
+    const others = [
+      encodeFrame({ opcode: 2, payload: utf8("b"), mask: MASK }),
+      encodeFrame({ opcode: 1, fin: false, payload: utf8("b"), mask: MASK }),
+      encodeFrame({ opcode: 1, payload: utf8("b") }), // not masked, though it must be
+      encodeFrame({ opcode: 1, payload: utf8("b"), mask: MASK }).subarray(0, 6),
+      encodeFrame({ opcode: 1, payload: utf8("b"), mask: MASK }).subarray(0, 5),
+      encodeFrame({ opcode: 9, payload: utf8("b"), mask: MASK }),
+    ];
+    for (const other of others) {
+      assertEquals(new TextBatch().take(joinBytes(a, other), 6, 1, KEY), "a");
+    }
+  });
+
+  test("forgets a read when told to", () => {
+    const batch = new TextBatch();
+    const read = (text: string): string | null => {
+      const frames = [text, text].map((part) => encodeFrame({ opcode: 1, payload: utf8(part) }));
+      batch.clear();
+      return batch.take(joinBytes(...frames), 2, text.length, null);
+    };
+    assertEquals(["one", "two"].map(read), ["one", "two"]);
+  });
+
+  test("agrees with decoding each on its own", () => {
+    for (let seed = 1; seed <= 50; seed++) {
+      const random = seededRandom(seed);
+      const texts = Array.from({ length: 60 }, () => {
+        const letter = random() < 0.02 ? "ß" : String.fromCharCode(97 + Math.floor(random() * 26));
+        return letter.repeat(Math.floor(random() * (random() < 0.1 ? 140 : 20)));
+      });
+      for (const isMasked of [true, false]) {
+        for (const [i, text] of takeAll(texts, isMasked).entries()) {
+          if (text !== null) assertEquals(text, texts[i], `seed ${seed}, text ${i}`);
+        }
+      }
+    }
+  });
+});
