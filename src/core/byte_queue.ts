@@ -8,7 +8,7 @@
 import { POOLED_SIZE, sharedBuffers } from "./buffer_pool.ts";
 
 /** The most bytes that one {@linkcode ByteQueue.take} hands out: 256 KiB. */
-export const MAX_WRITE_SIZE = POOLED_SIZE;
+export const MAX_WRITE_SIZE: number = POOLED_SIZE;
 
 /** A piece of the queue's own has room for this many bytes at first. */
 const FIRST_CAPACITY = 512;

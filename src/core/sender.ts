@@ -186,7 +186,7 @@ export class Sender {
    * The payload is copied, since whoever is told of the ping gets the same array.
    */
   pong(payload: Uint8Array): void {
-    if (this.#closeSent) return;
+    if (this.#closeSent || this.#isAbandoned) return;
     if (this.#pongs.length >= this.#maxPendingPongs) this.#pongs.pop();
     this.#pongs.push(new Uint8Array(payload));
   }
@@ -195,7 +195,7 @@ export class Sender {
   close(code?: number, reason?: string): void {
     const payload = encodeClose(code, reason);
     // A second Close frame is legal but useless, so we send one.
-    if (this.#closeSent) return;
+    if (this.#closeSent || this.#isAbandoned) return;
     this.#closeSent = true;
     if (this.#deflating === null) this.#append(Opcode.Close, payload, 0);
     else this.#waiting.push({ opcode: Opcode.Close, payload, compress: false });
@@ -227,6 +227,7 @@ export class Sender {
   }
 
   #checkOpen(): void {
+    if (this.#isAbandoned) throw new TypeError("Cannot send: the connection is gone");
     if (this.#closeSent) throw new TypeError("Cannot send: a Close frame has been sent");
   }
 

@@ -60,17 +60,21 @@ export type Cut = (bytes: Uint8Array) => Uint8Array[];
 /** How long one case may take, in milliseconds. */
 const CASE_TIMEOUT = 10_000;
 
-/** The transcript of a case; fails if it depends on how the bytes are cut (O6). */
+/** The transcript of a case; fails if it depends on how the bytes are cut (O6) or come in. */
 export async function transcriptOf(
   { name, play }: Case,
   bench: Bench,
   cuts: typeof FEW_CUTS = FEW_CUTS,
 ): Promise<string[]> {
   let first: string[] | null = null;
-  for (const { name: cutName, cut } of cuts) {
-    const lines = await within(CASE_TIMEOUT, `${name}, ${cutName}`, play(bench, cut));
-    first ??= lines;
-    assertEquals(lines, first, `${cutName}: other events than whole`);
+  for (const isPulled of [false, true]) {
+    for (const { server } of Object.values<Ends>({ ...bench })) server.isPulled = isPulled;
+    for (const { name: cutName, cut } of cuts) {
+      const way = `${name}, ${cutName}, ${isPulled ? "pulled" : "pushed"}`;
+      const lines = await within(CASE_TIMEOUT, way, play(bench, cut));
+      first ??= lines;
+      assertEquals(lines, first, `${way}: other events than whole and pushed`);
+    }
   }
   return first!;
 }

@@ -7,9 +7,10 @@
 
 import { assertEquals } from "@std/assert";
 import { serve, type Server, type SessionOptions, type TcpAddr } from "../../mod.ts";
-import { dial } from "../../src/runtime/mod.ts";
+import { dial, listen } from "../../src/runtime/mod.ts";
 import { REQUEST } from "../raw_peer.ts";
 import { latin1 } from "../latin1.ts";
+import { ChoosingListener } from "../other_conns.ts";
 import { BytePeer, type Received } from "./byte_peer.ts";
 import { Witness } from "./witness.ts";
 import { describeFrames, describeResponse } from "./words.ts";
@@ -22,8 +23,15 @@ export class ServerBench {
   readonly #server: Server;
   readonly #errors: unknown[];
   readonly #current: { witness: Witness };
+  readonly #listener: ChoosingListener;
 
-  private constructor(server: Server, errors: unknown[], current: { witness: Witness }) {
+  private constructor(
+    listener: ChoosingListener,
+    server: Server,
+    errors: unknown[],
+    current: { witness: Witness },
+  ) {
+    this.#listener = listener;
     this.#server = server;
     this.#errors = errors;
     this.#current = current;
@@ -32,8 +40,9 @@ export class ServerBench {
   static async start(compress: SessionOptions["compress"] = false): Promise<ServerBench> {
     const errors: unknown[] = [];
     const current = { witness: new Witness() };
+    const listener = new ChoosingListener(await listen({ hostname: "127.0.0.1", port: 0 }));
     const server = await serve({
-      port: 0,
+      listener,
       closeTimeout: CLOSE_TIMEOUT,
       compress,
       accept: ({ target }) => target === "/refused" ? refusal() : undefined,
@@ -43,7 +52,12 @@ export class ServerBench {
       message: (session, message) => current.witness.received(session, message),
       close: (session, status) => current.witness.ended(session, status),
     });
-    return new ServerBench(server, errors, current);
+    return new ServerBench(listener, server, errors, current);
+  }
+
+  /** Whether the server's connections are read one piece after the other, instead of pushing. */
+  set isPulled(isPulled: boolean) {
+    this.#listener.isPulled = isPulled;
   }
 
   /** Sends these pieces over a new connection; returns what happened. */

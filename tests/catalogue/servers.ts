@@ -61,11 +61,11 @@ export async function allGone(server: Pick<Server, "stats">): Promise<void> {
   await until(() => Object.values(server.stats()).every((count) => count === 0));
 }
 
-/** Resolves when a condition holds; fails if it does not come to hold within five seconds. */
-export async function until(condition: () => boolean): Promise<void> {
+/** Resolves when a condition holds; fails if it does not come to hold in time (milliseconds). */
+export async function until(condition: () => boolean, timeout: number = 5000): Promise<void> {
   const start = performance.now();
   while (!condition()) {
-    assert(performance.now() - start < 5000, `not after 5 s: ${condition}`);
+    assert(performance.now() - start < timeout, `not after ${timeout} ms: ${condition}`);
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
 }

@@ -368,6 +368,7 @@ describe("a deflater that takes its time", () => {
     protocol.abandon();
     await codec.go();
     assertEquals([names(protocol), codec.waiting], [[], 0]);
+    assertThrows(() => protocol.sendMessage("late"), TypeError, "the connection is gone");
   });
 
   test("its fault reaches whoever waits", async () => {

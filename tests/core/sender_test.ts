@@ -1,5 +1,6 @@
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { sharedBuffers } from "../../src/core/buffer_pool.ts";
 import { prepareMessage, Sender } from "../../src/core/sender.ts";
 import { seededBytes, seededRandom } from "../cuts.ts";
 import { decodeFrames, encodeFrame, joinBytes } from "../frames.ts";
@@ -15,6 +16,20 @@ import {
 import { hex, utf8 } from "./wire.ts";
 
 describe("Sender", () => {
+  test("writes nothing once the connection is gone, and takes nothing more", () => {
+    const before = sharedBuffers.used;
+    const sender = createServer();
+    sender.message("one");
+    sender.ping(hex("01"));
+    sender.pong(hex("02"));
+    sender.abandon();
+    sender.pong(hex("03"));
+    sender.close(1000, "bye");
+    assertEquals([sender.hasOutput, sender.take(), sharedBuffers.used], [false, null, before]);
+    assertThrows(() => sender.message("two"), TypeError, "the connection is gone");
+    assertThrows(() => sender.ping(hex("01")), TypeError, "the connection is gone");
+  });
+
   test("writes text, binary, ping, pong and Close frames", () => {
     const sender = createServer();
     assertStrictEquals(sender.take(), null);

@@ -23,6 +23,8 @@ import { FakeClock } from "../../src/fake_clock.ts";
 import { resolveSessionOptions } from "../../src/options.ts";
 import { faultScript } from "../../src/runtime/faults.ts";
 import { type MemoryConn, memoryPair } from "../../src/runtime/memory.ts";
+import { sharedBuffers } from "../../src/core/buffer_pool.ts";
+import { PushedConn } from "../other_conns.ts";
 import type { WebSocketSession } from "../../src/session.ts";
 import { Random } from "../fuzz/random.ts";
 import { createSession, type PairOptions } from "../session_pair.ts";
@@ -87,6 +89,7 @@ export class Simulation {
   readonly #sides: readonly [Side, Side];
   readonly #conns: readonly [MemoryConn, MemoryConn];
   readonly #hasBreaks: boolean;
+  readonly #usedBuffers = sharedBuffers.used;
 
   constructor(seed: number) {
     const random = this.#random = new Random(seed);
@@ -114,7 +117,14 @@ export class Simulation {
       onError: (error) => side.wrong ??= error,
       compression: takeover === null ? null : this.#compression(side.role, takeover),
     };
-    side.session = createSession(conn, side.role, this.#clock, options);
+    const onChanged = (): void => void (side.wrong ??= "changed bytes that were under way");
+    const pushes = this.#random.oneIn(2);
+    side.session = createSession(
+      pushes ? new PushedConn(conn, onChanged) : conn,
+      side.role,
+      this.#clock,
+      options,
+    );
     side.session.closed.then((status) => {
       if (side.status !== null) side.wrong = new Error("closed settled twice");
       side.status = status;
@@ -308,6 +318,7 @@ export class Simulation {
     }
     checkDelivery(client, server);
     checkDelivery(server, client);
+    if (sharedBuffers.used !== this.#usedBuffers) throw new Error("a buffer was not given back");
     if (this.#clock.pending > 0) throw new Error(`${this.#clock.pending} timers are left`);
   }
 }

@@ -1,0 +1,144 @@
+/**
+ * Sessions share buffers: no byte of one may ever reach another peer, whatever they do at the same
+ * time. Every payload is its connection's own; replies are late; some peers read slowly, so that
+ * writes are taken in parts, some reset their connection in the middle, and new handshakes go on.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { describe, test } from "node:test";
+import { serve, type Server } from "../mod.ts";
+import { sharedBuffers } from "../src/core/buffer_pool.ts";
+import { dial } from "../src/runtime/mod.ts";
+import { allGone, portOf, rawSocket, until } from "./catalogue/servers.ts";
+import { seededBytes, seededRandom } from "./cuts.ts";
+import { decodeFrames, encodeFrame, joinBytes, MASK } from "./frames.ts";
+import { latin1 } from "./latin1.ts";
+import { REQUEST } from "./raw_peer.ts";
+
+const PEERS = 40;
+const MESSAGES = 15;
+
+type Random = () => number;
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** The payloads that belong to one connection; nothing else in the test looks like them. */
+function payloadsOf(peer: number, random: Random): Uint8Array[] {
+  return Array.from({ length: MESSAGES }, (_, i) => {
+    const size = Math.floor(random() < 0.1 ? random() * 400_000 : 4 ** (random() * 7));
+    return joinBytes([peer, i], seededBytes(size, peer * MESSAGES + i));
+  });
+}
+
+function framesOf(payloads: readonly Uint8Array[]): Uint8Array[] {
+  return payloads.map((payload) => encodeFrame({ opcode: 2, payload, mask: MASK }));
+}
+
+/** Everything that the server sends, read in the peer's own time. */
+async function readSlowly(
+  conn: Awaited<ReturnType<typeof dial>>,
+  random: Random,
+): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for (let bytes = await conn.read(); bytes !== null; bytes = await conn.read()) {
+    parts.push(bytes.slice());
+    if (random() < 0.05) await sleep(random() * 20);
+  }
+  return joinBytes(...parts);
+}
+
+async function sendInPieces(
+  conn: Awaited<ReturnType<typeof dial>>,
+  bytes: Uint8Array,
+  random: Random,
+): Promise<void> {
+  for (let at = 0; at < bytes.length;) {
+    const end = at + 1 + Math.floor(8 ** (random() * 6));
+    await conn.write(bytes.slice(at, end));
+    at = end;
+    if (random() < 0.1) await sleep(random() * 5);
+  }
+}
+
+/** A peer that gets back exactly what is its own. */
+async function exchange(server: Server, peer: number): Promise<void> {
+  const random = seededRandom(peer + 1);
+  await sleep(random() * 100);
+  const payloads = payloadsOf(peer, random);
+  const close = encodeFrame({ opcode: 8, payload: Uint8Array.of(3, 232), mask: MASK });
+  const conn = await dial({ hostname: "127.0.0.1", port: portOf(server) });
+  // The first frames may come together with the request.
+  const all = joinBytes(latin1(REQUEST), ...framesOf(payloads));
+  const reading = readSlowly(conn, random);
+  await sendInPieces(conn, all, random);
+  await until(() => echoed.get(peer) === MESSAGES, 20_000);
+  await conn.write(close);
+  const received = await reading;
+  conn.close();
+  const head = new TextDecoder("latin1").decode(received.subarray(0, 300)).indexOf("\r\n\r\n") + 4;
+  const frames = decodeFrames("server", received.subarray(head));
+  const own = frames.filter(({ opcode }) => opcode === 2).map(({ payload }) => payload);
+  assertEquals(own.length, payloads.length);
+  for (const [i, payload] of own.entries()) assert(isSame(payload, payloads[i]), `${peer}, ${i}`);
+  for (const { opcode, payload } of frames) {
+    if (opcode !== 1) continue;
+    const text = new TextDecoder().decode(payload);
+    assert(/^tick \d+$|^(x{20000})$/.test(text), `${peer}: ${text.slice(0, 100)}`);
+  }
+}
+
+function isSame(left: Uint8Array, right: Uint8Array): boolean {
+  return left.length === right.length && left.every((byte, i) => byte === right[i]);
+}
+
+/** A peer that takes nothing of what it asked for, and is gone before it has come. */
+async function leave(server: Server, peer: number): Promise<void> {
+  const random = seededRandom(peer + 1);
+  await sleep(random() * 100);
+  const socket = await rawSocket(server);
+  socket.pause();
+  socket.write(joinBytes(latin1(REQUEST), ...framesOf(payloadsOf(peer, random))));
+  await sleep(20 + random() * 100);
+  socket.resetAndDestroy();
+}
+
+/** Replies sent, by connection. */
+const echoed = new Map<number, number>();
+
+describe("Sessions share buffers, and no byte", () => {
+  test("of one reaches the peer of another", async () => {
+    const random = seededRandom(0);
+    const server = await serve({ port: 0, onError: () => {} }, {
+      async message(session, message) {
+        const bytes = message as Uint8Array;
+        if (random() < 0.3) await sleep(random() * 10);
+        const sent = session.send(bytes);
+        if (random() < 0.5) await sent.catch(() => {});
+        else sent.catch(() => {});
+        echoed.set(bytes[0], (echoed.get(bytes[0]) ?? 0) + 1);
+      },
+    });
+    let tick = 0;
+    const ticking = setInterval(() => {
+      server.broadcast(tick % 5 === 0 ? "x".repeat(20_000) : `tick ${tick}`);
+      tick++;
+    }, 7);
+    try {
+      const peers = Array.from(
+        { length: PEERS },
+        (_, peer) => peer % 4 === 3 ? leave(server, peer) : exchange(server, peer),
+      );
+      await Promise.all(peers);
+      await allGone(server);
+    } finally {
+      clearInterval(ticking);
+      await server.shutdown();
+    }
+    assert(tick > 5);
+    assertEquals(sharedBuffers.used, 0, "every buffer has been given back");
+  });
+});
