@@ -34,7 +34,7 @@ describe("simulation", () => {
 
   test("all that may happen does: clean ends, resets, half-closes, aborts, every consumer", async () => {
     const lines = new Set<string>();
-    for (let seed = 0; seed < 150; seed++) {
+    for (let seed = 0; seed < 300; seed++) {
       for (const line of await new Simulation(seed).run()) {
         lines.add(line.slice(7).replace(/\d+.*/, ""));
       }
