@@ -2,11 +2,14 @@
  * Runs the benchmarks: all, or those named.
  *
  * ```sh
- * deno task bench [compression] [--runtime deno,bun,node] [--seconds 3] [--readme]
+ * deno task bench [speed] [compression] [--only TEXT] [--quick] [--seconds 3]
+ *   [--runtime deno,bun,node] [--json] [--save]
  * ```
  *
- * `--readme` also puts each report into README.md, between `<!-- bench:name -->` and the
- * `<!-- /bench:name -->` behind it.
+ * `--only` leaves out what has no such text in its name; `--quick` measures for a short while: enough
+ * to see that everything runs. Results are printed as tables, or with `--json` as JSON. `--save` puts
+ * them into the benchmark's page, between `<!-- bench:name -->` and the `<!-- /bench:name -->` behind
+ * it, and into its file. Ends with status 1 if a target was missed.
  *
  * @module
  */
@@ -15,9 +18,13 @@ import { parseArgs } from "node:util";
 import { ROOT, type RuntimeName, RUNTIMES } from "../tests/toolchain.ts";
 import type { Benchmark } from "./bench/benchmark.ts";
 import { compression } from "./bench/compression.ts";
+import { speed } from "./bench/speed.ts";
 import { installToolchain } from "./toolchain.ts";
 
-const BENCHMARKS: readonly Benchmark[] = [compression];
+const BENCHMARKS: readonly Benchmark[] = [speed, compression];
+
+/** Seconds of a round with `--quick`. */
+const QUICK = 0.2;
 
 function parse(args: string[]) {
   const { values, positionals } = parseArgs({
@@ -26,7 +33,10 @@ function parse(args: string[]) {
     options: {
       runtime: { type: "string", default: RUNTIMES.join(",") },
       seconds: { type: "string", default: "3" },
-      readme: { type: "boolean", default: false },
+      only: { type: "string", default: "" },
+      quick: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+      save: { type: "boolean", default: false },
     },
   });
   const runtimes = values.runtime.split(",") as RuntimeName[];
@@ -38,29 +48,36 @@ function parse(args: string[]) {
       throw new TypeError(`There is no benchmark "${name}"`);
     }
   }
-  const seconds = Number(values.seconds);
+  const seconds = values.quick ? QUICK : Number(values.seconds);
   if (!(seconds > 0)) throw new RangeError(`--seconds is "${values.seconds}"`);
-  return { runtimes, seconds, names: positionals, readme: values.readme };
+  const { only, json, save } = values;
+  return { runtimes, seconds, only, names: positionals, json, save };
 }
 
-async function writeReadme(name: string, report: string): Promise<void> {
-  const path = `${ROOT}README.md`;
+async function writeReport({ name, page }: Benchmark, report: string): Promise<void> {
+  const path = `${ROOT}${page}`;
   const text = await Deno.readTextFile(path);
   const [open, close] = [`<!-- bench:${name} -->`, `<!-- /bench:${name} -->`];
   const [from, to] = [text.indexOf(open), text.indexOf(close)];
-  if (from < 0 || to < from) throw new Error(`README.md has no place for the report "${name}"`);
+  if (from < 0 || to < from) throw new Error(`${page} has no place for the report "${name}"`);
   const rest = text.slice(to);
   await Deno.writeTextFile(path, `${text.slice(0, from)}${open}\n\n${report}\n\n${rest}`);
 }
 
-const { names, readme, ...options } = parse(Deno.args);
+const { names, json, save, ...options } = parse(Deno.args);
 await installToolchain();
 let isGood = true;
 for (const benchmark of BENCHMARKS) {
   if (names.length > 0 && !names.includes(benchmark.name)) continue;
-  const result = await benchmark.run(options);
-  console.log(`\n${result.report}`);
-  if (readme) await writeReadme(benchmark.name, result.report);
-  isGood &&= result.isGood;
+  const outcome = await benchmark.run(options);
+  const data = JSON.stringify(outcome.results, null, 2);
+  console.log(json ? data : `\n${outcome.report}`);
+  if (save) {
+    await writeReport(benchmark, outcome.report);
+    if (benchmark.data !== undefined) {
+      await Deno.writeTextFile(`${ROOT}${benchmark.data}`, `${data}\n`);
+    }
+  }
+  isGood &&= outcome.isGood;
 }
 if (!isGood) Deno.exit(1);

@@ -1,6 +1,8 @@
 /** What a benchmark is; `scripts/bench.ts` runs those in its list. @module */
 
-import type { RuntimeName } from "../../tests/toolchain.ts";
+import { spawnSync } from "node:child_process";
+import { cpus } from "node:os";
+import { executable, type RuntimeName } from "../../tests/toolchain.ts";
 
 /** How to run a benchmark. */
 export interface BenchOptions {
@@ -8,14 +10,40 @@ export interface BenchOptions {
   readonly runtimes: readonly RuntimeName[];
   /** How long one round of one measurement takes. */
   readonly seconds: number;
+  /** Part of the names of what is measured; empty for everything. */
+  readonly only: string;
 }
 
 /** Something worth measuring. */
 export interface Benchmark {
   /** Its name on the command line. */
   readonly name: string;
-  /** Measures, and returns the result in Markdown; `isGood` says whether every target was met. */
-  run(options: BenchOptions): Promise<{ report: string; isGood: boolean }>;
+  /** The page with a place for its report. */
+  readonly page: string;
+  /** The file for its results. @default {none} */
+  readonly data?: string;
+  /** Measures; `isGood` says whether every target was met. */
+  run(options: BenchOptions): Promise<BenchOutcome>;
+}
+
+/** What came of a benchmark. */
+export interface BenchOutcome {
+  /** Markdown. */
+  readonly report: string;
+  /** The same as data; `null` where there is only the report. */
+  readonly results: object | null;
+  readonly isGood: boolean;
+}
+
+/** The machine and the runtimes' versions. */
+export function describeMachine(runtimes: readonly RuntimeName[]): string {
+  const versions = runtimes.map((runtime) => {
+    const { stdout } = spawnSync(executable(runtime), ["--version"], { encoding: "utf8" });
+    return `${runtime} ${/\d+\.\d+\.\d+/.exec(stdout)?.[0] ?? "of an unknown version"}`;
+  });
+  const cores = cpus();
+  return `${Deno.build.os} ${Deno.build.arch}, ${cores.length} cores ` +
+    `(${cores[0]?.model.trim()}), with ${versions.join(", ")}`;
 }
 
 /** A table in Markdown; every column but the first is aligned to the right. */

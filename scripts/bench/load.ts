@@ -9,7 +9,14 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { RawPeer } from "./raw_peer.ts";
-import { echoFrame, repeatFrame, requestFrame } from "./known_frames.ts";
+import {
+  compressedFrame,
+  compressibleText,
+  echoFrame,
+  readFrame,
+  repeatFrame,
+  requestFrame,
+} from "./known_frames.ts";
 
 /** What to do for a while. */
 export type LoadJob =
@@ -23,9 +30,23 @@ export type LoadJob =
     readonly seconds: number;
     readonly warmUp: number;
   }
-  & (EchoLoad | { readonly kind: "broadcast"; readonly burst: number } | {
-    readonly kind: "handshake";
-  });
+  & Work;
+
+/** Who does what. */
+export type Work = EchoLoad | BroadcastLoad | HoldLoad | { readonly kind: "handshake" };
+
+/** Connections that exchange one message of 20 bytes, and then nothing until a line comes in. */
+export interface HoldLoad {
+  readonly kind: "hold";
+  /** Whether the server speaks no WebSocket, and sends bytes back as they come. */
+  readonly isTcp: boolean;
+}
+
+/** One message, or several at once, to all. */
+export interface BroadcastLoad {
+  readonly kind: "broadcast";
+  readonly burst: number;
+}
 
 /** Messages that come back as they went. */
 export interface EchoLoad {
@@ -35,7 +56,11 @@ export interface EchoLoad {
   /** Messages of a connection that are on their way at once. */
   readonly inFlight: number;
   readonly isText: boolean;
+  /** Whether messages are compressed, without context takeover. */
+  readonly compress: boolean;
 }
+
+const OFFER = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
 
 /** What came of it. */
 export interface LoadResult {
@@ -90,21 +115,40 @@ async function measure(done: () => number, times: number[]): Promise<LoadResult>
   };
 }
 
-async function openAll(): Promise<RawPeer[]> {
+/** `offer` is what the handshake offers; `null`: there is none. */
+async function openAll(offer: string | null = ""): Promise<RawPeer[]> {
+  const open = (): Promise<RawPeer> =>
+    offer === null ? RawPeer.openTcp(job.port) : RawPeer.open(job.port, offer);
   const peers: RawPeer[] = [];
   while (peers.length < job.connections) {
     const length = Math.min(50, job.connections - peers.length);
-    peers.push(...await Promise.all(Array.from({ length }, () => RawPeer.open(job.port))));
+    peers.push(...await Promise.all(Array.from({ length }, open)));
   }
   return peers;
 }
 
+/** What the server answers to a compressed message; the same each time, without takeover. */
+async function learnReply(peer: RawPeer, size: number): Promise<Uint8Array> {
+  let received = new Uint8Array(0);
+  const reply = await new Promise<ReturnType<typeof readFrame>>((resolve) => {
+    peer.onbytes = (_, bytes) => {
+      received = Uint8Array.from([...received, ...bytes]);
+      const reply = readFrame(received);
+      if (reply !== null) resolve(reply);
+    };
+    peer.write(compressedFrame(size));
+  });
+  if (reply!.text !== compressibleText(size)) throw new Error("The server's reply is wrong");
+  return reply!.frame;
+}
+
 /** Keeps the messages in flight at their number. */
-async function echo({ size, inFlight, isText }: EchoLoad): Promise<LoadResult> {
-  const peers = await openAll();
-  const batch = repeatFrame(requestFrame(size, isText), inFlight);
-  const reply = echoFrame(size, isText);
-  const frame = batch.length / inFlight;
+async function echo({ size, inFlight, isText, compress }: EchoLoad): Promise<LoadResult> {
+  const peers = await openAll(compress ? OFFER : "");
+  const request = compress ? compressedFrame(size) : requestFrame(size, isText);
+  const batch = repeatFrame(request, inFlight);
+  const reply = compress ? await learnReply(peers[0], size) : echoFrame(size, isText);
+  const frame = request.length;
   const times: number[] = [];
   let frames = 0;
   for (const peer of peers) {
@@ -134,7 +178,7 @@ async function broadcast(burst: number): Promise<LoadResult> {
   const ask = requestFrame(0, true, `${burst}`);
   const each = echoFrame(100, false).length * burst;
   const times: number[] = [];
-  let round = 0;
+  let received = 0;
   let asked = 0;
   let missing = 0;
   const next = (): void => {
@@ -143,10 +187,10 @@ async function broadcast(burst: number): Promise<LoadResult> {
     asker.write(ask);
   };
   const count = (bytes: number): void => {
+    received += bytes;
     missing -= bytes;
     if (missing < 0) throw new Error("More has come than was asked for");
     if (missing > 0) return;
-    round++;
     times.push(performance.now() - asked);
     next();
   };
@@ -155,7 +199,7 @@ async function broadcast(burst: number): Promise<LoadResult> {
     peer.onbytes = count;
   }
   next();
-  return await measure(() => round * burst * peers.length, times);
+  return await measure(() => received * burst / each, times);
 }
 
 /** Connects, and leaves once it is let in. */
@@ -180,10 +224,32 @@ async function handshakes(): Promise<LoadResult> {
   return await measure(() => done, times);
 }
 
-const result = job.kind === "echo"
-  ? await echo(job)
-  : job.kind === "broadcast"
-  ? await broadcast(job.burst)
-  : await handshakes();
-console.log(JSON.stringify(result));
+/** Tells when all connections are idle; leaves when a line comes in. */
+async function hold({ isTcp }: HoldLoad): Promise<void> {
+  const peers = await openAll(isTcp ? null : "");
+  const reply = isTcp ? requestFrame(20, true) : echoFrame(20, true);
+  await Promise.all(peers.map((peer) =>
+    new Promise<void>((resolve) => {
+      let missing = reply.length;
+      peer.expect(reply);
+      peer.onbytes = (count) => {
+        missing -= count;
+        if (missing === 0) resolve();
+      };
+      peer.write(requestFrame(20, true));
+    })
+  ));
+  console.log(peers.length);
+  await new Promise((resolve) => process.stdin.once("data", resolve));
+  for (const peer of peers) peer.reset();
+}
+
+async function run(): Promise<LoadResult | void> {
+  if (job.kind === "echo") return await echo(job);
+  if (job.kind === "hold") return await hold(job);
+  return job.kind === "broadcast" ? await broadcast(job.burst) : await handshakes();
+}
+
+const result = await run();
+if (result !== undefined) console.log(JSON.stringify(result));
 process.exit();

@@ -1,63 +1,197 @@
 /** What the speed benchmark measures, and the ratios to the best peer that are asked for. @module */
 
 import type { RuntimeName } from "../../tests/toolchain.ts";
-import type { EchoLoad } from "./load.ts";
+import type { Work } from "./load.ts";
 
 /** How our server takes messages. */
 export type Api = "iteration" | "handlers";
 
 /** The least ratio to the best peer of the same runtime. */
-export type Targets = Partial<Record<Api, Record<RuntimeName, number>>>;
+export type Targets = Partial<Record<RuntimeName, number>>;
+
+/** One of ours, or a peer. */
+export interface Contestant {
+  readonly name: string;
+  readonly script: string;
+  readonly args: readonly string[];
+  /** What is asked of ours; `null` for a peer. */
+  readonly targets: Targets | null;
+}
 
 /** One load on a server. */
 export interface Load {
   readonly name: string;
+  /** What is counted in a second. */
+  readonly unit: string;
   readonly connections: number;
-  readonly work: EchoLoad | { readonly kind: "broadcast"; readonly burst: number } | {
-    readonly kind: "handshake";
-  };
-  readonly targets: Targets;
-  /** What one server alone does not measure twice: whichever way messages are taken. */
-  readonly apis: readonly Api[];
-  readonly compress?: boolean;
+  readonly work: Work;
+  readonly contestants: (runtime: RuntimeName) => readonly Contestant[];
 }
 
-const BOTH: readonly Api[] = ["iteration", "handlers"];
-const ALL_AT_LEAST_1 = { deno: 1, bun: 1, node: 1 };
+const FOLDER = "scripts/bench/servers";
 
-function echo(
-  name: string,
-  connections: number,
-  [size, inFlight, isText]: [size: number, inFlight: number, isText: boolean],
-  targets: Targets,
-): Load {
-  const kind = "echo";
-  return { name, connections, work: { kind, size, inFlight, isText }, targets, apis: BOTH };
+function ours(api: Api, targets: Targets, ...flags: string[]): Contestant {
+  const args = ["--port", "0", ...flags, ...(api === "handlers" ? ["--handlers"] : [])];
+  return { name: `twoway, ${api}`, script: "examples/echo.ts", args, targets };
 }
 
-const ONE_IN_FLIGHT = {
+/** What each runtime's users would take otherwise; `null` where nothing compresses. */
+function peer(runtime: RuntimeName, compress: boolean, work: string): Contestant | null {
+  const one = (name: string, script: string, ...args: string[]): Contestant => ({
+    name,
+    script: `${FOLDER}/${script}`,
+    args: [...args, work],
+    targets: null,
+  });
+  if (runtime === "node") return one(`npm's ws${suffix(work)}`, "ws.ts", `${compress}`);
+  if (runtime === "bun") return one(`Bun.serve${suffix(work)}`, "bun.ts", `${compress}`);
+  return compress ? null : one(`Deno.upgradeWebSocket${suffix(work)}`, "deno.ts");
+}
+
+function suffix(work: string): string {
+  return work === "echo" ? "" : `, ${work}`;
+}
+
+function present(all: readonly (Contestant | null)[]): Contestant[] {
+  return all.filter((one) => one !== null);
+}
+
+/** What is asked of ours, by how it takes messages. */
+type ApiTargets = Record<Api, Targets>;
+
+const ONE_IN_FLIGHT: ApiTargets = {
   iteration: { deno: 0.9, bun: 0.9, node: 0.9 },
   handlers: { deno: 1, bun: 0.95, node: 1 },
 };
-const LARGE = { iteration: ALL_AT_LEAST_1, handlers: ALL_AT_LEAST_1 };
+const MANY_TEXTS: ApiTargets = {
+  iteration: { deno: 9, bun: 0.7, node: 10 },
+  handlers: { deno: 12, bun: 1, node: 16 },
+};
+const MANY_BINARIES: ApiTargets = {
+  iteration: { deno: 9, bun: 0.9, node: 12 },
+  handlers: { deno: 12, bun: 1.2, node: 18 },
+};
+const MEDIUM: ApiTargets = {
+  iteration: { deno: 2.5, bun: 0.9, node: 1.8 },
+  handlers: { deno: 3, bun: 1, node: 2 },
+};
+const AT_LEAST_1: Targets = { deno: 1, bun: 1, node: 1 };
+const LARGE: ApiTargets = { iteration: AT_LEAST_1, handlers: AT_LEAST_1 };
 
-/** Every load, by what takes part of the others along to what stands alone. */
-export const LOADS: readonly Load[] = [
-  echo("20 B text, 1 in flight", 50, [20, 1, true], ONE_IN_FLIGHT),
-  echo("20 B binary, 1 in flight", 50, [20, 1, false], ONE_IN_FLIGHT),
-  echo("20 B text, 32 in flight", 50, [20, 32, true], {
-    iteration: { deno: 9, bun: 0.7, node: 10 },
-    handlers: { deno: 12, bun: 1, node: 16 },
-  }),
-  echo("20 B binary, 32 in flight", 50, [20, 32, false], {
-    iteration: { deno: 9, bun: 0.9, node: 12 },
-    handlers: { deno: 12, bun: 1.2, node: 18 },
-  }),
-  echo("1 KiB binary, 4 in flight", 50, [1024, 4, false], {
-    iteration: { deno: 2.5, bun: 0.9, node: 1.8 },
-    handlers: { deno: 3, bun: 1, node: 2 },
-  }),
-  echo("16 KiB binary, 2 in flight", 20, [16_384, 2, false], LARGE),
-  echo("128 KiB binary, 2 in flight", 4, [131_072, 2, false], LARGE),
-  echo("1 MiB binary, 1 in flight", 2, [1_048_576, 1, false], LARGE),
+interface EchoShape {
+  readonly name: string;
+  readonly size: number;
+  readonly inFlight: number;
+  readonly isText: boolean;
+  readonly connections: number;
+  readonly targets: ApiTargets;
+}
+
+function shape(
+  name: string,
+  [size, inFlight, connections]: readonly [size: number, inFlight: number, connections: number],
+  isText: boolean,
+  targets: ApiTargets,
+): EchoShape {
+  return { name, size, inFlight, isText, connections, targets };
+}
+
+const SHAPES: readonly EchoShape[] = [
+  shape("20 B text, 1 in flight", [20, 1, 50], true, ONE_IN_FLIGHT),
+  shape("20 B binary, 1 in flight", [20, 1, 50], false, ONE_IN_FLIGHT),
+  shape("20 B text, 32 in flight", [20, 32, 50], true, MANY_TEXTS),
+  shape("20 B binary, 32 in flight", [20, 32, 50], false, MANY_BINARIES),
+  shape("1 KiB, 4 in flight", [1024, 4, 50], false, MEDIUM),
+  shape("16 KiB, 2 in flight", [16_384, 2, 20], false, LARGE),
+  shape("128 KiB, 2 in flight", [131_072, 2, 4], false, LARGE),
+  shape("1 MiB, 1 in flight", [1_048_576, 1, 2], false, LARGE),
+];
+
+/** Compressed messages are texts in any case. */
+const COMPRESSED = SHAPES.filter(({ name }) => !name.includes("binary"));
+
+function echo({ name, size, inFlight, isText, connections, targets }: EchoShape): Load {
+  return {
+    name,
+    unit: "messages/s",
+    connections,
+    work: { kind: "echo", size, inFlight, isText, compress: false },
+    contestants: (runtime) =>
+      present([
+        ours("iteration", targets.iteration),
+        ours("handlers", targets.handlers),
+        peer(runtime, false, "echo"),
+      ]),
+  };
+}
+
+/** No targets: those of compression are its own benchmark's. */
+function compressed({ name, size, inFlight, connections }: EchoShape): Load {
+  return {
+    name: `compressed ${name.replace(" text", "")}`,
+    unit: "messages/s",
+    connections,
+    work: { kind: "echo", size, inFlight, isText: true, compress: true },
+    contestants: (runtime) =>
+      present([ours("handlers", {}, "--compress"), peer(runtime, true, "echo")]),
+  };
+}
+
+/** Ours, and loops over the peer's sockets; on Bun also what it has for this. */
+function broadcast(receivers: number, burst: number, targets: Targets): Load {
+  return {
+    name: `broadcast of ${burst === 1 ? "1 message" : `${burst} at once`} to ${receivers}`,
+    unit: "deliveries/s",
+    connections: receivers,
+    work: { kind: "broadcast", burst },
+    contestants: (runtime) =>
+      present([
+        { name: "twoway, broadcast()", script: `${FOLDER}/broadcast.ts`, args: [], targets },
+        peer(runtime, false, "loop"),
+        runtime === "bun" ? peer(runtime, false, "publish") : null,
+      ]),
+  };
+}
+
+const HANDSHAKES: Load = {
+  name: "handshakes, 50 at a time",
+  unit: "handshakes/s",
+  connections: 50,
+  work: { kind: "handshake" },
+  contestants: (runtime) =>
+    present([ours("handlers", { deno: 0.9, bun: 1, node: 0.75 }), peer(runtime, false, "echo")]),
+};
+
+/** Cost that grows with connections alone would show here. */
+function growth(connections: number): Load {
+  return {
+    name: `20 B, 1 in flight, on ${connections} connections`,
+    unit: "messages/s",
+    connections,
+    work: { kind: "echo", size: 20, inFlight: 1, isText: true, compress: false },
+    contestants: () => [ours("handlers", {}, "--max-connections", "20000")],
+  };
+}
+
+/** Loads that make one table. */
+export interface Group {
+  readonly title: string;
+  readonly loads: readonly Load[];
+}
+
+/** Everything. */
+export const GROUPS: readonly Group[] = [
+  { title: "Echo", loads: SHAPES.map(echo) },
+  { title: "Echo, compressed", loads: COMPRESSED.map(compressed) },
+  {
+    title: "Broadcast",
+    loads: [
+      broadcast(1000, 1, { bun: 0.8, node: 1.2 }),
+      broadcast(1000, 10, { bun: 1, node: 5 }),
+      broadcast(10_000, 1, {}),
+      broadcast(10_000, 10, {}),
+    ],
+  },
+  { title: "Handshakes", loads: [HANDSHAKES] },
+  { title: "Growth", loads: [10, 100, 1000, 10_000].map(growth) },
 ];

@@ -39,18 +39,34 @@ export class RawPeer {
   #expected: Uint8Array | null = null;
   #checked = 0;
   #isLeaving = false;
-  /** Called with the number of bytes that have come in. */
-  onbytes: (count: number) => void = () => {};
+  /** Called with what has come in, and how much that is. */
+  onbytes: (count: number, bytes: Uint8Array) => void = () => {};
 
-  private constructor(port: number, settle: Settle) {
+  /** `null`: there is no handshake. */
+  readonly #offer: string | null;
+
+  private constructor(port: number, offer: string | null, settle: Settle) {
     this.#port = port;
+    this.#offer = offer;
     this.#settle = settle;
   }
 
-  /** Resolves when the server has answered 101; rejects for anything else. */
-  static open(port: number): Promise<RawPeer> {
+  /**
+   * Resolves when the server has answered 101; rejects for anything else. `offer` is the request's
+   * `Sec-WebSocket-Extensions`.
+   */
+  static open(port: number, offer: string = ""): Promise<RawPeer> {
+    return RawPeer.#dial(port, offer);
+  }
+
+  /** Resolves when a server has accepted the connection, on which there is no WebSocket. */
+  static openTcp(port: number): Promise<RawPeer> {
+    return RawPeer.#dial(port, null);
+  }
+
+  static #dial(port: number, offer: string | null): Promise<RawPeer> {
     return new Promise((resolve, reject) => {
-      const data = new RawPeer(port, { resolve, reject });
+      const data = new RawPeer(port, offer, { resolve, reject });
       bun.connect({ hostname: "127.0.0.1", port, data, socket: EVENTS }).catch(reject);
     });
   }
@@ -62,17 +78,22 @@ export class RawPeer {
 
   opened(socket: Socket): void {
     this.#socket = socket;
+    if (this.#offer === null) {
+      this.#head = null;
+      return this.#settle.resolve(this);
+    }
     this.write(new TextEncoder().encode(
       `GET / HTTP/1.1\r\nHost: 127.0.0.1:${this.#port}\r\nUpgrade: websocket\r\n` +
         "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" +
+        (this.#offer === "" ? "\r\n" : `Sec-WebSocket-Extensions: ${this.#offer}\r\n\r\n`),
     ));
   }
 
   received(bytes: Uint8Array): void {
     if (this.#head !== null) return this.#readHead(bytes);
     if (this.#expected !== null) this.#check(bytes, this.#expected);
-    this.onbytes(bytes.length);
+    this.onbytes(bytes.length, bytes);
   }
 
   /** Writes all of it, now and as the system takes it. */
@@ -108,8 +129,10 @@ export class RawPeer {
   #readHead(bytes: Uint8Array): void {
     this.#head += new TextDecoder().decode(bytes);
     if (!this.#head!.endsWith(HEAD_END)) return;
-    if (this.#head!.startsWith("HTTP/1.1 101")) this.#settle.resolve(this);
-    else this.#settle.reject(new Error(`The server answers ${this.#head}`));
+    const agreed = /^sec-websocket-extensions: permessage-deflate/im.test(this.#head!);
+    if (this.#head!.startsWith("HTTP/1.1 101") && agreed === (this.#offer !== "")) {
+      this.#settle.resolve(this);
+    } else this.#settle.reject(new Error(`The server answers ${this.#head}`));
     this.#head = null;
   }
 

@@ -1,148 +1,93 @@
-/** Our servers beside every runtime's usual one, under the same loads, in turns. @module */
+/** How fast we are beside each runtime's usual server and client. @module */
 
-import type { RuntimeName } from "../../tests/toolchain.ts";
-import { type BenchOptions, count, median, table } from "./benchmark.ts";
-import { Child } from "./children.ts";
-import type { LoadJob, LoadResult } from "./load.ts";
-import { type Api, type Load, LOADS } from "./loads.ts";
+import { type Benchmark, describeMachine, table } from "./benchmark.ts";
+import { measureClients } from "./client_side.ts";
+import { type IdleRow, measureIdle } from "./idle.ts";
+import { describeThroughput, measureThroughput, type SpeedRow } from "./throughput.ts";
 
-/** Each server is measured so many times, in turns, and its median counts. */
-const ROUNDS = 3;
+const IDLE = "Memory";
 
-interface Contestant {
-  readonly name: string;
-  readonly runtime: RuntimeName;
-  readonly script: string;
-  readonly args: readonly string[];
-  /** How ours takes messages; `null` for a peer. */
-  readonly api: Api | null;
+/** Everything that came out. */
+interface SpeedResults {
+  readonly date: string;
+  readonly machine: string;
+  /** Of one round of one measurement. */
+  readonly seconds: number;
+  readonly speed: readonly SpeedRow[];
+  readonly idle: readonly IdleRow[];
 }
 
-const FOLDER = "scripts/bench/servers";
-const PEERS: Record<RuntimeName, Omit<Contestant, "runtime" | "api">> = {
-  deno: { name: "Deno.upgradeWebSocket", script: `${FOLDER}/deno.ts`, args: [] },
-  bun: { name: "Bun.serve", script: `${FOLDER}/bun.ts`, args: ["false"] },
-  node: { name: "npm's ws", script: `${FOLDER}/ws.ts`, args: ["false"] },
+/** The benchmark of speed and memory. */
+export const speed: Benchmark = {
+  name: "speed",
+  page: "docs/benchmarks.md",
+  data: "scripts/bench/results.json",
+  async run(options) {
+    const rows = [...await measureThroughput(options), ...await measureClients(options)];
+    const idle = IDLE.includes(options.only) ? await measureIdle(options.runtimes) : [];
+    const results: SpeedResults = {
+      date: new Date().toISOString().slice(0, 10),
+      machine: describeMachine(options.runtimes),
+      seconds: options.seconds,
+      speed: rows,
+      idle,
+    };
+    return { report: describe(results), results, isGood: missed(results).length === 0 };
+  },
 };
 
-function contestants(runtime: RuntimeName, { apis }: Load): Contestant[] {
-  const ours = apis.map((api): Contestant => ({
-    name: `twoway, ${api}`,
-    runtime,
-    script: "examples/echo.ts",
-    args: ["--port", "0", ...(api === "handlers" ? ["--handlers"] : [])],
-    api,
-  }));
-  return [...ours, { ...PEERS[runtime], runtime, api: null }];
-}
-
-/** What came of one load on one server. */
-export interface Row {
-  readonly load: string;
-  readonly runtime: RuntimeName;
-  readonly server: string;
-  readonly result: LoadResult;
-  /** To the best peer on the same runtime. */
-  readonly ratio: number | null;
-  readonly target: number | null;
-}
-
-/** Measures the loads whose names contain `only`. */
-export async function measureSpeed(
-  { runtimes, seconds }: BenchOptions,
-  only: string,
-): Promise<Row[]> {
-  const rows: Row[] = [];
-  for (const load of LOADS.filter(({ name }) => name.includes(only))) {
-    for (const runtime of runtimes) rows.push(...await measure(load, runtime, seconds));
-  }
-  return rows;
-}
-
-async function measure(load: Load, runtime: RuntimeName, seconds: number): Promise<Row[]> {
-  const all = contestants(runtime, load);
-  const servers = all.map((one) => new Child({ ...one, core: 0 }));
-  const results = all.map((): LoadResult[] => []);
-  try {
-    const ports = await Promise.all(servers.map((server) => server.port()));
-    for (let round = 0; round < ROUNDS; round++) {
-      for (const i of all.keys()) {
-        results[i].push(await run(load, servers[i], ports[i], seconds));
-      }
+/** The targets that were not reached, a line each. */
+function missed({ speed, idle }: SpeedResults): string[] {
+  const lines = speed.filter(({ ratio, target }) => target !== null && ratio! < target)
+    .map(({ load, runtime, server, ratio, target }) =>
+      `${load}: ${server} on ${runtime} reaches ${ratio!.toFixed(2)} of ${target}`
+    );
+  for (const { runtime, tcp, iteration, target } of idle) {
+    const cost = iteration.live - tcp.live;
+    if (cost > target) {
+      lines.push(
+        `Memory: an idle connection on ${runtime} takes ${cost.toFixed(1)} of ${target} KiB`,
+      );
     }
-  } finally {
-    await Promise.all(servers.map((server) => server.stop()));
   }
-  const middle = results.map(medianOf);
-  const best = Math.max(...middle.filter((_, i) => all[i].api === null).map((r) => r.perSecond));
-  return all.map(({ name, api }, i) => {
-    const ratio = api === null ? null : middle[i].perSecond / best;
-    const target = api === null ? null : load.targets[api]?.[runtime] ?? null;
-    const row = { load: load.name, runtime, server: name, result: middle[i], ratio, target };
-    console.error(cells(row).join("  "));
-    return row;
-  });
+  return lines;
 }
 
-async function run(
-  load: Load,
-  server: Child,
-  port: number,
-  seconds: number,
-): Promise<LoadResult> {
-  const { connections, work } = load;
-  const warmUp = Math.min(1, seconds);
-  const job: LoadJob = { ...work, port, pid: server.process.pid!, connections, seconds, warmUp };
-  const script = "scripts/bench/load.ts";
-  const child = new Child({ runtime: "bun", script, args: [JSON.stringify(job)], core: 1 });
-  try {
-    return await child.value();
-  } finally {
-    await child.stop();
-  }
-}
-
-function medianOf(results: readonly LoadResult[]): LoadResult {
-  const of = (key: keyof LoadResult): number => median(results.map((r) => r[key] ?? NaN));
-  return {
-    perSecond: of("perSecond"),
-    cpu: of("cpu"),
-    load: of("load"),
-    p50: of("p50"),
-    p99: of("p99"),
-  };
-}
-
-function cells({ load, runtime, server, result, ratio, target }: Row): string[] {
-  const verdict = target === null ? "" : ratio! >= target ? "ok" : "missed";
-  return [
-    load,
-    runtime,
-    server,
-    count(result.perSecond),
-    ratio?.toFixed(2) ?? "",
-    target === null ? "" : `${target} ${verdict}`,
-    result.cpu?.toFixed(2) ?? "",
-    result.p50.toFixed(2),
-    result.p99.toFixed(2),
-    `${Math.round(result.load * 100)} %`,
+/** The report in Markdown. */
+function describe(results: SpeedResults): string {
+  const { date, machine, seconds, speed, idle } = results;
+  const parts = [
+    `Measured on ${date} by \`deno task bench speed\` on ${machine}; server and load on one core ` +
+    `each, medians of 3 rounds of ${seconds} s in turns. \`ratio\` is to the best peer on the same ` +
+    "runtime, `CPU` the server's processor time for one message.",
+    describeThroughput(speed),
   ];
+  if (idle.length > 0) parts.push(`### ${IDLE}\n\n${describeIdle(idle)}`);
+  const lines = missed(results);
+  if (lines.length > 0) {
+    parts.push(`### Targets missed\n\n${lines.map((l) => `- ${l}`).join("\n")}`);
+  }
+  return parts.join("\n\n");
 }
 
-const HEAD = [
-  "load",
-  "runtime",
-  "server",
-  "messages/s",
-  "ratio",
-  "target",
-  "CPU µs each",
-  "p50 ms",
-  "p99 ms",
-  "load's own core",
-];
-
-/** The rows as a table in Markdown. */
-export function toTable(rows: readonly Row[]): string {
-  return table(HEAD, rows.map(cells));
+function describeIdle(rows: readonly IdleRow[]): string {
+  const head = [
+    "runtime",
+    "TCP alone",
+    "twoway, iteration",
+    "twoway, handlers",
+    "above TCP (at most 3)",
+    "resident: TCP alone",
+    "iteration",
+    "handlers",
+  ];
+  const body = rows.map(({ runtime, tcp, iteration, handlers }) => [
+    runtime,
+    ...[tcp, iteration, handlers].map(({ live }) => live.toFixed(1)),
+    `${(iteration.live - tcp.live).toFixed(1)} / ${(handlers.live - tcp.live).toFixed(1)}`,
+    ...[tcp, iteration, handlers].map(({ resident }) => resident.toFixed(1)),
+  ]);
+  return `KiB that live on for each of 5 000 idle connections after one echo:\n\n${
+    table(head, body)
+  }`;
 }

@@ -8,6 +8,7 @@
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { serve } from "../../../mod.ts";
+import { liveBytes } from "../heap.ts";
 
 const server = await serve({
   port: 0,
@@ -16,25 +17,6 @@ const server = await serve({
   handshakeTimeout: 60_000, // on a busy machine, too, none may fail
   limits: { maxConnections: 20_000, maxPendingHandshakes: 20_000 },
 }, { message: (session, message) => session.send(message) });
-
-async function collectGarbage(): Promise<number> {
-  const { gc, Bun } = globalThis as {
-    gc?: () => void;
-    Bun?: { gc(isSynchronous: boolean): void };
-  };
-  for (let i = 0; i < 4; i++) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    if (Bun !== undefined) Bun.gc(true);
-    else gc?.();
-  }
-  if (Bun === undefined) {
-    const { heapUsed, external } = process.memoryUsage();
-    return heapUsed + external;
-  }
-  const jsc = "bun:jsc"; // a name that other runtimes need not know
-  const { heapSize, extraMemorySize } = (await import(jsc)).heapStats();
-  return heapSize + extraMemorySize;
-}
 
 /** Sends everything before the first one of them is through; returns how many there were. */
 async function burst(times: number, text: string): Promise<number> {
@@ -50,7 +32,7 @@ const lines = createInterface({ input: process.stdin });
 lines.on("close", () => process.exit()); // with whoever started it
 lines.on("line", async (line) => {
   const [, times, text] = /^burst (\d+) (.*)$/.exec(line) ?? [];
-  console.log(times === undefined ? await collectGarbage() : await burst(Number(times), text));
+  console.log(times === undefined ? await liveBytes() : await burst(Number(times), text));
 });
 const { addr } = server;
 if (addr.transport === "tcp") console.log(addr.port);

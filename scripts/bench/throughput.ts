@@ -1,0 +1,144 @@
+/** Our servers beside every runtime's usual one, under the same loads, in turns. @module */
+
+import type { RuntimeName } from "../../tests/toolchain.ts";
+import { type BenchOptions, count, median, table } from "./benchmark.ts";
+import { Child } from "./children.ts";
+import type { LoadJob, LoadResult } from "./load.ts";
+import { type Contestant, type Group, GROUPS, type Load } from "./loads.ts";
+
+/** Each server is measured so many times, in turns, and its median counts. */
+const ROUNDS = 3;
+
+/** What came of one load on one server. */
+export interface SpeedRow {
+  readonly group: string;
+  readonly load: string;
+  readonly runtime: RuntimeName;
+  readonly server: string;
+  readonly unit: string;
+  readonly result: LoadResult;
+  /** To the best peer on the same runtime; `null` for peers, and without one. */
+  readonly ratio: number | null;
+  /** The least ratio asked for. */
+  readonly target: number | null;
+}
+
+/** Measures the loads whose names, or whose group's, contain `only`. */
+export async function measureThroughput(options: BenchOptions): Promise<SpeedRow[]> {
+  const rows: SpeedRow[] = [];
+  for (const group of GROUPS) {
+    for (const load of group.loads) {
+      if (!`${group.title}: ${load.name}`.includes(options.only)) continue;
+      for (const runtime of options.runtimes) {
+        rows.push(...await measure(group, load, runtime, options.seconds));
+      }
+    }
+  }
+  return rows;
+}
+
+async function measure(
+  group: Group,
+  load: Load,
+  runtime: RuntimeName,
+  seconds: number,
+): Promise<SpeedRow[]> {
+  const all = load.contestants(runtime);
+  const servers = all.map((one) => new Child({ ...one, runtime, core: 0 }));
+  const results = all.map((): LoadResult[] => []);
+  try {
+    const ports = await Promise.all(servers.map((server) => server.port()));
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const i of all.keys()) {
+        results[i].push(await run(load, servers[i], ports[i], seconds));
+      }
+    }
+  } finally {
+    await Promise.all(servers.map((server) => server.stop()));
+  }
+  const middle = results.map(medianOf);
+  const best = bestPeer(all, middle);
+  return all.map(({ name, targets }, i) => {
+    const ratio = targets === null || best === null ? null : middle[i].perSecond / best;
+    const target = targets?.[runtime] ?? null;
+    const row = {
+      group: group.title,
+      load: load.name,
+      runtime,
+      server: name,
+      unit: load.unit,
+      result: middle[i],
+      ratio,
+      target,
+    };
+    console.error([load.name, ...cells(row)].join("  "));
+    return row;
+  });
+}
+
+function bestPeer(all: readonly Contestant[], results: readonly LoadResult[]): number | null {
+  const peers = results.filter((_, i) => all[i].targets === null);
+  return peers.length === 0 ? null : Math.max(...peers.map(({ perSecond }) => perSecond));
+}
+
+async function run(
+  { connections, work }: Load,
+  server: Child,
+  port: number,
+  seconds: number,
+): Promise<LoadResult> {
+  const warmUp = Math.min(1, seconds);
+  const job: LoadJob = { ...work, port, pid: server.process.pid!, connections, seconds, warmUp };
+  const script = "scripts/bench/load.ts";
+  const child = new Child({ runtime: "bun", script, args: [JSON.stringify(job)], core: 1 });
+  try {
+    return await child.value();
+  } finally {
+    await child.stop();
+  }
+}
+
+/** The middle of each figure. */
+export function medianOf(results: readonly LoadResult[]): LoadResult {
+  const of = (key: keyof LoadResult): number => median(results.map((r) => r[key] ?? NaN));
+  return {
+    perSecond: of("perSecond"),
+    cpu: of("cpu"),
+    load: of("load"),
+    p50: of("p50"),
+    p99: of("p99"),
+  };
+}
+
+const HEAD = ["runtime", "server", "ratio", "target", "CPU µs", "p50 ms", "p99 ms"];
+
+function cells({ runtime, server, unit, result, ratio, target }: SpeedRow): string[] {
+  const asked = target === null ? "" : ratio! >= target ? `${target}` : `${target}, missed`;
+  return [
+    runtime,
+    server,
+    `${count(result.perSecond)} ${unit}`,
+    ratio?.toFixed(2) ?? "",
+    asked,
+    result.cpu?.toFixed(2) ?? "",
+    result.p50 > 0 ? result.p50.toFixed(2) : "",
+    result.p99 > 0 ? result.p99.toFixed(2) : "",
+  ];
+}
+
+/** One table in Markdown for each group. */
+export function describeThroughput(rows: readonly SpeedRow[]): string {
+  const parts: string[] = [];
+  for (const { title } of GROUPS) {
+    const own = rows.filter(({ group }) => group === title);
+    if (own.length === 0) continue;
+    const [runtime, server, ...rest] = HEAD;
+    const head = ["load", runtime, server, own[0].unit, ...rest];
+    const body = own.map((row) => {
+      const [runtime, server, , ...rest] = cells(row);
+      return [row.load, runtime, server, count(row.result.perSecond), ...rest];
+    });
+    parts.push(`### ${title}\n\n${table(head, body)}`);
+  }
+  return parts.join("\n\n");
+}
