@@ -29,6 +29,11 @@ export interface OutboxOptions {
   readonly onStall: () => void;
 }
 
+/** Those that write when the code that runs now is done: a broadcast's are many. */
+const scheduled: Outbox[] = [];
+
+let flushScheduled: () => void;
+
 /** Drives a protocol's output into a Conn. */
 export class Outbox {
   readonly #options: OutboxOptions;
@@ -62,7 +67,15 @@ export class Outbox {
     if (this.#isWriting || this.#isScheduled) return;
     if (this.#options.isMoreComing()) return this.#defer();
     this.#isScheduled = true;
-    queueMicrotask(() => this.#flushNow());
+    if (scheduled.push(this) === 1) queueMicrotask(flushScheduled);
+  }
+
+  static {
+    flushScheduled = () => {
+      // Also those that are scheduled meanwhile.
+      for (const outbox of scheduled) outbox.#flushNow();
+      scheduled.length = 0;
+    };
   }
 
   /** Writes what the protocol has, now if nothing more is coming. */

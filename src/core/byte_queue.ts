@@ -24,6 +24,8 @@ interface Piece {
   payload: number;
   /** Nothing may be appended: shared with others, or partly written. */
   sealed: boolean;
+  /** Short bytes that are shared, and are copied as soon as something follows them. */
+  lent: boolean;
   /** The bytes are a buffer of the pool. */
   pooled: boolean;
   next: Piece | null;
@@ -61,6 +63,7 @@ export class ByteQueue {
    */
   reserve(size: number, payload: number): number {
     const last = this.#last;
+    if (last !== null && last.lent) own(last);
     const piece = last !== null && fits(last, size) ? last : this.#open(size);
     if (piece.used + size > piece.bytes.length) grow(piece, piece.used + size);
     const at = piece.used;
@@ -75,15 +78,27 @@ export class ByteQueue {
     return this.#last!.bytes;
   }
 
-  /** Appends bytes that stay unchanged and may stand in other queues too: long ones are not copied. */
+  /**
+   * Appends bytes that stay unchanged and may stand in other queues too: long ones are not copied,
+   * short ones only where others stand before or behind them.
+   */
   appendShared(bytes: Uint8Array, payload: number): void {
-    if (bytes.length < SHARE_FROM) {
+    const isLong = bytes.length >= SHARE_FROM;
+    if (!isLong && this.#first !== null) {
       const at = this.reserve(bytes.length, payload);
       this.tail.set(bytes, at);
       return;
     }
-    const used = bytes.length;
-    this.#append({ bytes, used, payload, sealed: true, pooled: false, next: null });
+    const lent = !isLong;
+    this.#append({
+      bytes,
+      used: bytes.length,
+      payload,
+      sealed: true,
+      lent,
+      pooled: false,
+      next: null,
+    });
     this.#payloadSize += payload;
   }
 
@@ -97,6 +112,7 @@ export class ByteQueue {
         used: length,
         payload: 0,
         sealed: true,
+        lent: false,
         pooled: false,
         next: first,
       };
@@ -104,6 +120,7 @@ export class ByteQueue {
       this.#last ??= piece;
       return;
     }
+    if (first.lent) own(first);
     // A short piece moves behind the prepended bytes, so that both leave in one write.
     if (first.used + length > first.bytes.length) grow(first, first.used + length);
     first.bytes.copyWithin(length, 0, first.used);
@@ -119,8 +136,10 @@ export class ByteQueue {
     const piece = this.#first;
     if (piece === null) return null;
     piece.sealed = true;
+    piece.lent = false;
     const end = Math.min(piece.used, this.#sent + MAX_WRITE_SIZE);
     this.#underWay = end - this.#sent;
+    if (this.#underWay === piece.bytes.length) return piece.bytes;
     return piece.bytes.subarray(this.#sent, end);
   }
 
@@ -151,10 +170,8 @@ export class ByteQueue {
   }
 
   #open(size: number): Piece {
-    const buffer = size <= POOLED_SIZE ? sharedBuffers.take() : null;
-    const bytes = buffer ?? new Uint8Array(Math.max(size, FIRST_CAPACITY));
-    const pooled = buffer !== null;
-    const piece = { bytes, used: 0, payload: 0, sealed: false, pooled, next: null };
+    const { bytes, pooled } = takeBuffer(size);
+    const piece = { bytes, used: 0, payload: 0, sealed: false, lent: false, pooled, next: null };
     this.#append(piece);
     return piece;
   }
@@ -164,6 +181,23 @@ export class ByteQueue {
     else this.#last.next = piece;
     this.#last = piece;
   }
+}
+
+/** A buffer of the pool, if there is one that is large enough. */
+function takeBuffer(size: number): { bytes: Uint8Array; pooled: boolean } {
+  const buffer = size <= POOLED_SIZE ? sharedBuffers.take() : null;
+  if (buffer !== null) return { bytes: buffer, pooled: true };
+  return { bytes: new Uint8Array(Math.max(size, FIRST_CAPACITY)), pooled: false };
+}
+
+/** Moves shared bytes to a buffer of the queue's own, in which others may follow. */
+function own(piece: Piece): void {
+  const { bytes, pooled } = takeBuffer(piece.used);
+  bytes.set(piece.bytes);
+  piece.bytes = bytes;
+  piece.pooled = pooled;
+  piece.lent = false;
+  piece.sealed = false;
 }
 
 function fits({ sealed, used }: Piece, size: number): boolean {
