@@ -84,6 +84,14 @@ export class ByteQueue {
    */
   appendShared(bytes: Uint8Array, payload: number): void {
     const isLong = bytes.length >= SHARE_FROM;
+    const last = this.#last;
+    if (last !== null && last.lent && last.used + bytes.length <= MAX_JOINED) {
+      last.bytes = join(last.bytes, bytes);
+      last.used = last.bytes.length;
+      last.payload += payload;
+      this.#payloadSize += payload;
+      return;
+    }
     if (!isLong && this.#first !== null) {
       const at = this.reserve(bytes.length, payload);
       this.tail.set(bytes, at);
@@ -181,6 +189,21 @@ export class ByteQueue {
     else this.#last.next = piece;
     this.#last = piece;
   }
+}
+
+/** Shared bytes up to this length are joined, and shared again. */
+const MAX_JOINED = 2048;
+
+/** The last that were joined: several messages to all sessions are the same to each of them. */
+let joined = { left: new Uint8Array(0), right: new Uint8Array(0), both: new Uint8Array(0) };
+
+function join(left: Uint8Array, right: Uint8Array): Uint8Array {
+  if (left === joined.left && right === joined.right) return joined.both;
+  const both = new Uint8Array(left.length + right.length);
+  both.set(left);
+  both.set(right, left.length);
+  joined = { left, right, both } as typeof joined;
+  return both;
 }
 
 /** A buffer of the pool, if there is one that is large enough. */

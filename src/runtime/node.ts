@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import net from "node:net";
 import tls from "node:tls";
 import { AcceptQueue } from "./accept_queue.ts";
@@ -67,7 +68,7 @@ export class NodeSocket implements Conn {
 
   write(bytes: Uint8Array): Promise<void> | void {
     const socket = this.#socket;
-    socket.write(bytes);
+    socket.write(toBuffer(bytes));
     // Node has tried at once, and holds nothing back: the system has taken everything.
     if (socket.writableLength === 0 && !socket.destroyed) return;
     return new Promise((resolve, reject) => {
@@ -99,6 +100,22 @@ export class NodeSocket implements Conn {
     this.#rejectWrite?.(error);
     this.#rejectWrite = null;
   }
+}
+
+/** Longer bytes are not kept for a write that may not come. */
+const MAX_KEPT = 16_384;
+
+let lastBytes: Uint8Array = NOTHING;
+let lastBuffer: Buffer = Buffer.alloc(0);
+
+/** What Node makes of bytes for each write; a broadcast's are the same for all. */
+function toBuffer(bytes: Uint8Array): Uint8Array {
+  if (bytes.length > MAX_KEPT) return bytes;
+  if (bytes !== lastBytes) {
+    lastBytes = bytes;
+    lastBuffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+  return lastBuffer;
 }
 
 /** See {@linkcode Runtime.listen}. */

@@ -181,6 +181,39 @@ describe("ByteQueue", () => {
     assertEquals(takeAll(queue), [joinBytes([1], seededBytes(SHARED - 1, 1), [2])]);
   });
 
+  test("M-13 copies no short shared bytes that stand alone, and joins several once for all", () => {
+    const parts = [seededBytes(104, 1), seededBytes(104, 2), seededBytes(30, 3)];
+    for (const count of [1, 2, 3]) {
+      const queues = [new ByteQueue(), new ByteQueue(), new ByteQueue()];
+      for (const part of parts.slice(0, count)) {
+        for (const [i, queue] of queues.entries()) {
+          const { allocated } = countAllocations(() => queue.appendShared(part, 10));
+          if (i > 0) assertEquals(allocated, 0);
+        }
+      }
+      for (const queue of queues) assertEquals(queue.payloadSize, 10 * count);
+      const taken = queues.map((queue) => queue.take()!);
+      assertEquals(taken[0], joinBytes(...parts.slice(0, count)));
+      if (count === 1) assertStrictEquals(taken[0], parts[0]);
+      for (const bytes of taken) assertStrictEquals(bytes, taken[0]);
+    }
+    assertEquals(parts, [seededBytes(104, 1), seededBytes(104, 2), seededBytes(30, 3)]);
+  });
+
+  test("does not join shared bytes to those under way, nor to many", () => {
+    const queue = new ByteQueue();
+    queue.appendShared(seededBytes(10, 1), 10);
+    const underWay = queue.take()!;
+    queue.appendShared(seededBytes(10, 2), 10);
+    assertEquals(underWay, seededBytes(10, 1));
+    queue.taken();
+    queue.appendShared(seededBytes(3000, 3), 3000);
+    append(queue, Uint8Array.of(1));
+    assertEquals(queue.payloadSize, 3011);
+    const rest = takeAll(queue);
+    assertEquals(rest, [joinBytes(seededBytes(10, 2), seededBytes(3000, 3), [1])]);
+  });
+
   test("prepends to an empty queue", () => {
     const queue = new ByteQueue();
     queue.prepend(Uint8Array.of(1));
