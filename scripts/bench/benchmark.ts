@@ -2,6 +2,7 @@
 
 import { spawnSync } from "node:child_process";
 import { cpus } from "node:os";
+import process from "node:process";
 import { executable, type RuntimeName } from "../../tests/toolchain.ts";
 
 /** How to run a benchmark. */
@@ -42,7 +43,7 @@ export function describeMachine(runtimes: readonly RuntimeName[]): string {
     return `${runtime} ${/\d+\.\d+\.\d+/.exec(stdout)?.[0] ?? "of an unknown version"}`;
   });
   const cores = cpus();
-  return `${Deno.build.os} ${Deno.build.arch}, ${cores.length} cores ` +
+  return `${process.platform} ${process.arch}, ${cores.length} cores ` +
     `(${cores[0]?.model.trim()}), with ${versions.join(", ")}`;
 }
 
