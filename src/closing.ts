@@ -10,32 +10,33 @@ import { CloseCode } from "./core/close_code.ts";
 import type { CloseStatus } from "./core/close.ts";
 import type { Event, Protocol } from "./core/protocol.ts";
 import { TimeoutError } from "./errors.ts";
+import type { ResolvedSessionOptions } from "./options.ts";
 import type { Conn } from "./runtime/conn.ts";
 
 /** What ended the input: the protocol's last event, or the end of the stream without one. */
 export type Ending = Extract<Event, { type: "close" | "error" }> | { readonly type: "lost" };
 
-/** What a {@linkcode Closing} needs from its session. */
-export interface ClosingOptions {
+/** What a {@linkcode Closing} needs of its session. */
+export interface ClosingOwner {
   readonly conn: Conn;
   readonly protocol: Protocol;
   readonly timers: Timers;
-  readonly closeTimeout: number;
+  readonly options: ResolvedSessionOptions;
   /** Whether the user has dealt with every message that came before the ending. */
-  readonly isUserDone: () => boolean;
+  readonly isUserDone: boolean;
   /** Whether everything has been written. */
-  readonly isDrained: () => boolean;
+  readonly isDrained: boolean;
   /** No message will follow. */
-  readonly onInputOver: () => void;
+  onInputOver(): void;
   /** The closing handshake has begun: there may be something to write, and reading must go on. */
-  readonly onBegin: () => void;
+  onClosingBegun(): void;
   /** The connection is to be dropped now, for this error if it is not undefined. */
-  readonly onOver: (error: unknown) => void;
+  onOver(error: unknown): void;
 }
 
 /** The end of one session, step by step. */
 export class Closing {
-  readonly #options: ClosingOptions;
+  readonly #owner: ClosingOwner;
   #ending: Ending | null = null;
   /** The ending's place has come: every earlier message has been dealt with. */
   #isReached = false;
@@ -49,8 +50,8 @@ export class Closing {
   /** Why this side ends the session. */
   #error: unknown = undefined;
 
-  constructor(options: ClosingOptions) {
-    this.#options = options;
+  constructor(owner: ClosingOwner) {
+    this.#owner = owner;
   }
 
   /** Whether the input has ended. */
@@ -65,7 +66,7 @@ export class Closing {
 
   /** Whether nothing can be sent any more. */
   get isOutputOver(): boolean {
-    return this.#isOver || this.#writeError !== null || this.#options.protocol.closeSent;
+    return this.#isOver || this.#writeError !== null || this.#owner.protocol.closeSent;
   }
 
   /** The input has ended. */
@@ -105,11 +106,11 @@ export class Closing {
    */
   reach(): void {
     if (!this.isWaitingForUser || this.#isOver) return;
-    if (this.isOutputOver || this.#options.isUserDone()) {
+    if (this.isOutputOver || this.#owner.isUserDone) {
       this.#answer();
       return;
     }
-    this.#timer ??= this.#options.timers.set(this.#options.closeTimeout, () => this.#answer());
+    this.#timer ??= this.#owner.timers.set(this.#owner.options.closeTimeout, () => this.#answer());
   }
 
   /** Our Close frame has been queued, or will never be: from here on the end is bounded. */
@@ -117,22 +118,25 @@ export class Closing {
     if (!this.#hasBegun) {
       this.#hasBegun = true;
       this.#timer?.cancel();
-      this.#timer = this.#options.timers.set(this.#options.closeTimeout, () => this.#timedOut());
+      this.#timer = this.#owner.timers.set(
+        this.#owner.options.closeTimeout,
+        () => this.#timedOut(),
+      );
     }
-    this.#options.onBegin();
+    this.#owner.onClosingBegun();
   }
 
   /** Goes on as far as both sides have come. */
   advance(): void {
     if (!this.#isReached || this.#isOver) return;
-    if (this.#writeError === null && !this.#options.isDrained()) return;
+    if (this.#writeError === null && !this.#owner.isDrained) return;
     if (this.#endOfStream) {
       this.over(this.#error);
       return;
     }
     // In the normal case "the server MUST close the TCP connection first" (7.1.1), so that it does
     // not have to keep the address in TIME_WAIT; after an error either side does.
-    if (this.#options.protocol.role === "server" || this.#ending!.type !== "close") this.#sendFin();
+    if (this.#owner.protocol.role === "server" || this.#ending!.type !== "close") this.#sendFin();
   }
 
   /** Ends everything now. */
@@ -140,7 +144,7 @@ export class Closing {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#timer?.cancel();
-    this.#options.onOver(error);
+    this.#owner.onOver(error);
   }
 
   /** How the session has ended; `error` is why it was dropped. */
@@ -158,8 +162,8 @@ export class Closing {
   #answer(): void {
     this.#isReached = true;
     if (this.#ending!.type === "error") this.because(this.#ending!.error);
-    this.#options.protocol.answerClose();
-    this.#options.onInputOver();
+    this.#owner.protocol.answerClose();
+    this.#owner.onInputOver();
     this.begin();
     this.advance();
   }
@@ -167,18 +171,18 @@ export class Closing {
   #sendFin(): void {
     if (this.#finSent) return;
     this.#finSent = true;
-    this.#options.conn.closeWrite().catch(() => {}); // reading tells how the connection ends
+    this.#owner.conn.closeWrite().catch(() => {}); // reading tells how the connection ends
   }
 
   /** Whether both Close frames have been exchanged (7.1.4). */
   #isHandshakeDone(): boolean {
-    const { protocol, isDrained } = this.#options;
+    const { protocol, isDrained } = this.#owner;
     return this.#ending?.type === "close" && protocol.closeSent && this.#writeError === null &&
-      isDrained();
+      isDrained;
   }
 
   #timedOut(): void {
-    const { closeTimeout } = this.#options;
+    const { closeTimeout } = this.#owner.options;
     const isExplained = this.#isHandshakeDone() || this.#error !== undefined;
     this.over(
       isExplained ? this.#error : new TimeoutError(

@@ -6,25 +6,25 @@
  */
 
 import type { Message } from "./core/message.ts";
+import type { ResolvedSessionOptions } from "./options.ts";
 import { READY } from "./ready.ts";
 
-/** What an {@linkcode Inbox} needs from its session. */
-export interface InboxOptions {
-  /** Full at this many messages… */
-  readonly maxMessages: number;
-  /** …or at this many bytes. */
-  readonly maxSize: number;
-  /** Takes each message in place of `receive()`; a promise delays the next one. */
-  readonly handler?: (message: Message) => unknown;
+/** What an {@linkcode Inbox} needs of its session. */
+export interface InboxOwner {
+  readonly options: ResolvedSessionOptions;
+  /** Whether handlers take each message in place of `receive()`. */
+  readonly hasHandlers: boolean;
+  /** Gives a message to the handler; a promise delays the next one. */
+  onMessage(message: Message): unknown;
   /** The user has taken a message or asks for one: there may be room, or nothing left in work. */
-  readonly onProgress: () => void;
+  onProgress(): void;
   /** The handler threw or its promise rejected. */
-  readonly onHandlerError: (error: unknown) => void;
+  onHandlerError(error: unknown): void;
 }
 
 /** The queue between a session and its user. */
 export class Inbox {
-  readonly #options: InboxOptions;
+  readonly #owner: InboxOwner;
   readonly #queue: Message[] = [];
   #size = 0;
   /** The queue was full: the session waits until half of it is free. */
@@ -36,14 +36,14 @@ export class Inbox {
   #ended = false;
   #isStopped = false;
 
-  constructor(options: InboxOptions) {
-    this.#options = options;
+  constructor(owner: InboxOwner) {
+    this.#owner = owner;
   }
 
-  /** Whether the session should stop reading. */
+  /** Whether the session should stop reading: as many messages, or as much in bytes, as may wait. */
   get isFull(): boolean {
-    const { maxMessages, maxSize } = this.#options;
-    return this.#queue.length >= maxMessages || this.#size >= maxSize;
+    const { receiveQueue, maxMessageSize } = this.#owner.options.limits;
+    return this.#queue.length >= receiveQueue || this.#size >= maxMessageSize;
   }
 
   /** Whether messages wait for the user: there will be more to send before long. */
@@ -59,7 +59,7 @@ export class Inbox {
   /** Hands a message to whoever waits for it, or keeps it. */
   push(message: Message): void {
     if (this.#isStopped) return;
-    if (this.#options.handler !== undefined && this.isIdle) {
+    if (this.#owner.hasHandlers && this.isIdle) {
       this.#handle(message);
       return;
     }
@@ -79,7 +79,7 @@ export class Inbox {
     const message = this.#receiveNow();
     if (message !== undefined) return Promise.resolve(message);
     const promise = new Promise<Message | null>((resolve) => this.#readers.push(resolve));
-    this.#options.onProgress();
+    this.#owner.onProgress();
     return promise;
   }
 
@@ -90,13 +90,13 @@ export class Inbox {
     const promise = new Promise<IteratorResult<Message, undefined>>((resolve) =>
       this.#readers.push((message) => resolve(toResult(message)))
     );
-    this.#options.onProgress();
+    this.#owner.onProgress();
     return promise;
   }
 
   /** What `receive()` returns, if it need not wait. */
   #receiveNow(): Message | null | undefined {
-    if (this.#options.handler !== undefined) {
+    if (this.#owner.hasHandlers) {
       throw new TypeError("Cannot receive: the messages of this session go to its handlers");
     }
     if (this.#queue.length > 0) {
@@ -111,16 +111,16 @@ export class Inbox {
 
   /** Asks for more when half of the queue is free: asking costs more than taking. */
   #progress(): void {
-    const { maxMessages, maxSize, onProgress } = this.#options;
-    if (2 * this.#queue.length > maxMessages || 2 * this.#size > maxSize) return;
+    const { receiveQueue, maxMessageSize } = this.#owner.options.limits;
+    if (2 * this.#queue.length > receiveQueue || 2 * this.#size > maxMessageSize) return;
     this.#isAwaited = false;
-    onProgress();
+    this.#owner.onProgress();
   }
 
   /** The user stops asking for now: what was handed out counts as dealt with. */
   release(): void {
     this.#inWork = false;
-    this.#options.onProgress();
+    this.#owner.onProgress();
   }
 
   /** Hands out nothing until {@linkcode Inbox.resume}: the handler is not ready yet. */
@@ -155,15 +155,15 @@ export class Inbox {
   #handle(message: Message): void {
     let result: unknown;
     try {
-      result = this.#options.handler!(message);
+      result = this.#owner.onMessage(message);
     } catch (error) {
-      this.#options.onHandlerError(error);
+      this.#owner.onHandlerError(error);
       return;
     }
     if (result === undefined || result === READY || !isThenable(result)) return;
     this.#inWork = true;
     result.then(() => this.#handled(), (error) => {
-      this.#options.onHandlerError(error);
+      this.#owner.onHandlerError(error);
       this.#handled();
     });
   }
@@ -171,7 +171,7 @@ export class Inbox {
   #handled(): void {
     this.#inWork = false;
     while (this.#queue.length > 0 && !this.#inWork) this.#handle(this.#take());
-    this.#options.onProgress();
+    this.#owner.onProgress();
   }
 }
 

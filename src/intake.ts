@@ -7,31 +7,30 @@
 
 import type { Conn, ConnFlow, ConnSink } from "./runtime/conn.ts";
 
-/** What an {@linkcode Intake} needs from its session. */
-export interface IntakeOptions {
+/** What an {@linkcode Intake} needs of its session. */
+export interface IntakeOwner {
   readonly conn: Conn;
-  /** Bytes have arrived. */
-  readonly onBytes: (bytes: Uint8Array) => void;
   /** Whether the session is not ready for more, and still needs the last bytes. */
-  readonly isHolding: () => boolean;
-  /** It was not, and is now. */
-  readonly onReleased: () => void;
-  /** The end of the stream. */
-  readonly onEnd: () => void;
+  readonly isHolding: boolean;
+  /** Bytes have arrived. */
+  onBytes(bytes: Uint8Array): void;
+  /** Reading goes on after it was held back. */
+  onReading(): void;
+  onEndOfStream(): void;
   /** The connection has broken, or the session with it. */
-  readonly onError: (error: unknown) => void;
+  onReadError(error: unknown): void;
 }
 
 /** The reading half of a session. */
 export class Intake implements ConnSink {
-  readonly #options: IntakeOptions;
+  readonly #owner: IntakeOwner;
   #flow: ConnFlow | null = null;
   /** At first it has not begun. */
   #isHeld = true;
   #isOver = false;
 
-  constructor(options: IntakeOptions) {
-    this.#options = options;
+  constructor(owner: IntakeOwner) {
+    this.#owner = owner;
   }
 
   /** Whether bytes that may be there are left unread. */
@@ -41,7 +40,7 @@ export class Intake implements ConnSink {
 
   /** Begins to read. */
   start(): void {
-    const { conn } = this.#options;
+    const { conn } = this.#owner;
     this.#isHeld = false;
     this.#flow = conn.push === undefined ? new Reading(conn, this) : conn.push(this);
   }
@@ -49,13 +48,13 @@ export class Intake implements ConnSink {
   /** See {@linkcode ConnSink.data}. */
   data(bytes: Uint8Array): boolean {
     if (this.#isOver) return false;
-    const { onBytes, isHolding, onError } = this.#options;
+    const owner = this.#owner;
     try {
-      onBytes(bytes);
-      this.#isHeld = isHolding();
+      owner.onBytes(bytes);
+      this.#isHeld = owner.isHolding;
     } catch (error) {
       this.stop();
-      onError(error);
+      owner.onReadError(error);
     }
     return !this.#isHeld && !this.#isOver;
   }
@@ -64,22 +63,22 @@ export class Intake implements ConnSink {
   end(): void {
     if (this.#isOver) return;
     this.stop();
-    this.#options.onEnd();
+    this.#owner.onEndOfStream();
   }
 
   /** See {@linkcode ConnSink.fail}. */
   fail(error: unknown): void {
     if (this.#isOver) return;
     this.stop();
-    this.#options.onError(error);
+    this.#owner.onReadError(error);
   }
 
   /** Goes on if the session is ready again. */
   advance(): void {
     const flow = this.#flow;
-    if (!this.#isHeld || flow === null || this.#isOver || this.#options.isHolding()) return;
+    if (!this.#isHeld || flow === null || this.#isOver || this.#owner.isHolding) return;
     this.#isHeld = false;
-    this.#options.onReleased();
+    this.#owner.onReading();
     flow.resume();
   }
 

@@ -6,20 +6,20 @@
  */
 
 import type { Timer, Timers } from "./clock.ts";
+import type { ResolvedSessionOptions } from "./options.ts";
 
-/** What a {@linkcode Keepalive} needs from its session. */
-export interface KeepaliveOptions {
+/** What a {@linkcode Keepalive} needs of its session. */
+export interface KeepaliveOwner {
   readonly timers: Timers;
-  /** Milliseconds of silence after which to ping. */
-  readonly interval: number;
-  /** Milliseconds after that in which any byte must arrive. */
-  readonly timeout: number;
+  readonly options: ResolvedSessionOptions;
   /** Whether the session itself holds back reading: the peer's silence then proves nothing. */
-  readonly isHolding: () => boolean;
-  readonly sendPing: (payload: Uint8Array) => void;
-  /** The peer was silent for too long. */
-  readonly onSilence: () => void;
+  readonly isReadingHeld: boolean;
+  sendPing(payload: Uint8Array): void;
+  /** The peer was silent for these milliseconds. */
+  onSilence(interval: number, timeout: number): void;
 }
+
+const NEVER = { interval: Infinity, timeout: Infinity };
 
 interface PendingPing {
   /** A number that the pong brings back. */
@@ -31,7 +31,7 @@ interface PendingPing {
 
 /** The pings of one session. */
 export class Keepalive {
-  readonly #options: KeepaliveOptions;
+  readonly #owner: KeepaliveOwner;
   #lastReceived: number;
   /** When the automatic ping went out that no byte has answered. */
   #pingedAt: number | null = null;
@@ -40,10 +40,16 @@ export class Keepalive {
   #count = 0;
   #latency: number | undefined;
 
-  constructor(options: KeepaliveOptions) {
-    this.#options = options;
-    this.#lastReceived = options.timers.now();
-    this.#arm(options.interval);
+  constructor(owner: KeepaliveOwner) {
+    this.#owner = owner;
+    this.#lastReceived = owner.timers.now();
+    this.#arm(this.#limits.interval);
+  }
+
+  /** Milliseconds of silence after which to ping, and those after that in which any byte must arrive. */
+  get #limits(): { readonly interval: number; readonly timeout: number } {
+    const { keepalive } = this.#owner.options;
+    return keepalive === false ? NEVER : keepalive;
   }
 
   /** The last round-trip time in milliseconds; `undefined` before the first. */
@@ -53,7 +59,7 @@ export class Keepalive {
 
   /** Bytes arrived, or the session has begun to read again. */
   received(): void {
-    this.#lastReceived = this.#options.timers.now();
+    this.#lastReceived = this.#owner.timers.now();
   }
 
   /** A pong arrived; one that answers no ping of ours means nothing (5.5.3). */
@@ -63,7 +69,7 @@ export class Keepalive {
     if (new DataView(payload.buffer, payload.byteOffset).getUint32(0) !== pending.number) return;
     this.#pending = null;
     // After a standstill the clock goes back a little.
-    this.#latency = Math.max(0, this.#options.timers.now() - pending.sentAt);
+    this.#latency = Math.max(0, this.#owner.timers.now() - pending.sentAt);
     for (const { resolve } of pending.waiting) resolve(this.#latency);
   }
 
@@ -93,27 +99,28 @@ export class Keepalive {
     this.#count = (this.#count + 1) >>> 0;
     const payload = new Uint8Array(4);
     new DataView(payload.buffer).setUint32(0, this.#count);
-    const sentAt = this.#options.timers.now();
+    const sentAt = this.#owner.timers.now();
     const waiting = this.#pending?.waiting ?? [];
     this.#pending = { number: this.#count, sentAt, waiting };
-    this.#options.sendPing(payload);
+    this.#owner.sendPing(payload);
   }
 
   #arm(ms: number): void {
-    this.#timer = this.#options.timers.set(ms, () => this.#check());
+    this.#timer = this.#owner.timers.set(ms, () => this.#check());
   }
 
   /** Looks at the clock only when a timer fires: a received byte costs no timer. */
   #check(): void {
-    const { timers, interval, timeout, isHolding, onSilence } = this.#options;
-    if (isHolding()) this.received();
+    const { timers, isReadingHeld } = this.#owner;
+    const { interval, timeout } = this.#limits;
+    if (isReadingHeld) this.received();
     const now = timers.now();
     if (this.#pingedAt !== null && this.#lastReceived >= this.#pingedAt) this.#pingedAt = null;
     const quiet = now - this.#lastReceived;
     if (this.#pingedAt !== null) {
       const left = timeout - (now - this.#pingedAt);
       if (left > 0) this.#arm(left);
-      else onSilence();
+      else this.#owner.onSilence(interval, timeout);
     } else if (quiet < interval) {
       this.#arm(interval - quiet);
     } else {

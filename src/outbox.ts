@@ -7,26 +7,24 @@
 
 import type { Timer, Timers } from "./clock.ts";
 import type { Protocol } from "./core/protocol.ts";
+import type { ResolvedSessionOptions } from "./options.ts";
 import { READY } from "./ready.ts";
 import type { Conn } from "./runtime/conn.ts";
 
-/** What an {@linkcode Outbox} needs from its session. */
-export interface OutboxOptions {
+/** What an {@linkcode Outbox} needs of its session. */
+export interface OutboxOwner {
   readonly conn: Conn;
   readonly protocol: Protocol;
   readonly timers: Timers;
-  /** Bytes of messages from which on senders wait. */
-  readonly highWaterMark: number;
-  /** Milliseconds for the transport to take one write of at most 256 KiB. */
-  readonly stallTimeout: number;
+  readonly options: ResolvedSessionOptions;
   /** Whether more will be sent before long: then small writes wait for each other. */
-  readonly isMoreComing: () => boolean;
+  readonly isMoreComing: boolean;
   /** Everything has been written. */
-  readonly onDrained: () => void;
+  onDrained(): void;
   /** The transport does not take any more. */
-  readonly onError: (error: unknown) => void;
-  /** The transport took nothing for `stallTimeout`. */
-  readonly onStall: () => void;
+  onWriteError(error: unknown): void;
+  /** The transport took nothing of one write, of at most 256 KiB, for `writeStallTimeout`. */
+  onStall(): void;
 }
 
 /** Those that write when the code that runs now is done: a broadcast's are many. */
@@ -36,7 +34,7 @@ let flushScheduled: () => void;
 
 /** Drives a protocol's output into a Conn. */
 export class Outbox {
-  readonly #options: OutboxOptions;
+  readonly #owner: OutboxOwner;
   #isWriting = false;
   #isScheduled = false;
   #isDeferred = false;
@@ -46,16 +44,19 @@ export class Outbox {
   /** The message in the compressor that will call again when it is done. */
   #awaited: Promise<void> | null = null;
   #writeStarted = 0;
+  /** Made once, for the first write that takes its time: a write costs no closure. */
+  #whenWritten: (() => void) | null = null;
+  #whenFailed: ((error: unknown) => void) | null = null;
   #stallTimer: Timer | null = null;
 
-  constructor(options: OutboxOptions) {
-    this.#options = options;
+  constructor(owner: OutboxOwner) {
+    this.#owner = owner;
   }
 
   /** Whether nothing is being written, or compressed in order to be. */
   get isIdle(): boolean {
     return !this.#isWriting && !this.#isScheduled && !this.#isDeferred &&
-      this.#options.protocol.deflating === null;
+      this.#owner.protocol.deflating === null;
   }
 
   /**
@@ -65,7 +66,7 @@ export class Outbox {
    */
   schedule(): void {
     if (this.#isWriting || this.#isScheduled) return;
-    if (this.#options.isMoreComing()) return this.#defer();
+    if (this.#owner.isMoreComing) return this.#defer();
     this.#isScheduled = true;
     if (scheduled.push(this) === 1) queueMicrotask(flushScheduled);
   }
@@ -80,14 +81,14 @@ export class Outbox {
 
   /** Writes what the protocol has, now if nothing more is coming. */
   flush(): void {
-    if (this.#options.isMoreComing()) this.#defer();
+    if (this.#owner.isMoreComing) this.#defer();
     else this.#flushNow();
   }
 
   #defer(): void {
     if (this.#isWriting || this.#isScheduled || this.#isDeferred) return;
     this.#isDeferred = true;
-    this.#options.timers.turn().then(() => {
+    this.#owner.timers.turn().then(() => {
       this.#isDeferred = false;
       this.#flushNow();
     });
@@ -102,18 +103,24 @@ export class Outbox {
 
   /** A long message is being compressed: what waits for it is written when that is done. */
   #awaitDeflater(): void {
-    const { protocol, onError } = this.#options;
+    const { protocol } = this.#owner;
     const work = protocol.deflating;
     if (work === null || work === this.#awaited) return;
     this.#awaited = work;
-    work.then(() => this.#flushNow(), (error) => this.#ended || onError(error));
+    work.then(() => this.#flushNow(), (error) => this.#failed(error));
   }
 
   /** Resolves once the backlog is below the high-water mark. */
   ready(): Promise<void> {
-    if (this.#options.protocol.bufferedAmount < this.#options.highWaterMark) return READY;
+    if (!this.#isFull) return READY;
     this.#waiting ??= createWaiting();
     return this.#waiting.promise;
+  }
+
+  /** Whether senders have to wait. */
+  get #isFull(): boolean {
+    const { protocol, options } = this.#owner;
+    return protocol.bufferedAmount >= options.limits.sendHighWaterMark;
   }
 
   /** Writes nothing more; those who wait are told `error`. */
@@ -127,7 +134,7 @@ export class Outbox {
 
   /** Writes until the transport makes us wait, or there is nothing left. */
   #write(): void {
-    const { conn, protocol } = this.#options;
+    const { conn, protocol } = this.#owner;
     this.#isWriting = true;
     for (let bytes = protocol.takeOutput(); bytes !== null; bytes = protocol.takeOutput()) {
       let work: Promise<void> | void;
@@ -138,7 +145,10 @@ export class Outbox {
       }
       if (work !== undefined) {
         this.#watch();
-        work.then(this.#goOn, this.#failed);
+        work.then(
+          this.#whenWritten ??= () => this.#goOn(),
+          this.#whenFailed ??= (error) => this.#failed(error),
+        );
         return;
       }
       this.#written();
@@ -148,60 +158,56 @@ export class Outbox {
     this.#flushLater();
   }
 
-  // Made once: a write costs no closure.
-  readonly #goOn = (): void => {
+  #goOn(): void {
     if (this.#ended) return;
     this.#written();
     this.#isWriting = false;
     if (this.#shouldGather()) this.#flushLater();
     else this.#write();
-  };
+  }
 
-  readonly #failed = (error: unknown): void => {
-    if (!this.#ended) this.#options.onError(error);
-  };
+  #failed(error: unknown): void {
+    if (!this.#ended) this.#owner.onWriteError(error);
+  }
 
   #flushLater(): void {
-    const { protocol, onDrained } = this.#options;
-    if (protocol.hasOutput) this.#defer();
-    else onDrained();
+    if (this.#owner.protocol.hasOutput) this.#defer();
+    else this.#owner.onDrained();
   }
 
   #written(): void {
-    this.#options.protocol.outputWritten();
+    this.#owner.protocol.outputWritten();
     this.#release();
   }
 
   /** Where a write costs no wait, each answer would otherwise leave in one of its own. */
   #shouldGather(): boolean {
-    const { protocol, highWaterMark, isMoreComing } = this.#options;
-    return isMoreComing() && protocol.bufferedAmount < highWaterMark;
+    return this.#owner.isMoreComing && !this.#isFull;
   }
 
   #release(): void {
-    const { protocol, highWaterMark } = this.#options;
-    if (this.#waiting === null || protocol.bufferedAmount >= highWaterMark) return;
+    if (this.#waiting === null || this.#isFull) return;
     this.#waiting.resolve();
     this.#waiting = null;
   }
 
   /** One timer outlives many writes: it looks at the write that is under way when it fires. */
   #watch(): void {
-    this.#writeStarted = this.#options.timers.now();
-    if (this.#stallTimer === null) this.#armStall(this.#options.stallTimeout);
+    this.#writeStarted = this.#owner.timers.now();
+    if (this.#stallTimer === null) this.#armStall(this.#owner.options.writeStallTimeout);
   }
 
   #armStall(ms: number): void {
-    this.#stallTimer = this.#options.timers.set(ms, () => this.#checkStall());
+    this.#stallTimer = this.#owner.timers.set(ms, () => this.#checkStall());
   }
 
   #checkStall(): void {
     this.#stallTimer = null;
     if (!this.#isWriting) return;
-    const { timers, stallTimeout, onStall } = this.#options;
-    const left = stallTimeout - (timers.now() - this.#writeStarted);
+    const { timers, options } = this.#owner;
+    const left = options.writeStallTimeout - (timers.now() - this.#writeStarted);
     if (left > 0) this.#armStall(left);
-    else onStall();
+    else this.#owner.onStall();
   }
 }
 

@@ -27,14 +27,32 @@ export interface RequestInfo {
   toRequest(): Request;
 }
 
+/** A head as a session keeps it: frozen. */
+class FrozenRequest implements RequestInfo {
+  readonly method: string;
+  readonly target: string;
+  readonly headers: HeaderList;
+  readonly #isSecure: boolean;
+
+  constructor({ method, target, headers }: RequestHead, isSecure: boolean) {
+    this.method = method;
+    this.target = target;
+    this.headers = headers;
+    this.#isSecure = isSecure;
+    Object.freeze(this);
+  }
+
+  toRequest(): Request {
+    return toWebRequest(this, this.#isSecure);
+  }
+}
+
 /**
  * Freezes a request head. `isSecure` chooses between `http:` and `https:` in the URL of
  * {@linkcode RequestInfo.toRequest}.
  */
 export function createRequestInfo(head: RequestHead, isSecure: boolean): RequestInfo {
-  const { method, target, headers } = head;
-  const toRequest = (): Request => toWebRequest(head, isSecure);
-  return Object.freeze({ method, target, headers, toRequest });
+  return new FrozenRequest(head, isSecure);
 }
 
 /**

@@ -206,6 +206,9 @@ function resolve<Data>(options: ServeOptions<Data>): Resolved {
   return { session, trustedProxies: new AddressSet(options.trustedProxies ?? []) };
 }
 
+/** Servers do not mask (RFC 6455 section 5.1). */
+const NO_MASK = (): number => 0;
+
 /** A running server; made by {@linkcode serve}. */
 export class Server<Data = unknown> {
   /** The address that the server listens on, with its real port. */
@@ -217,7 +220,7 @@ export class Server<Data = unknown> {
   readonly #timers: Timers;
   readonly #options: ServeOptions<Data>;
   readonly #resolved: ResolvedSessionOptions;
-  readonly #handler: Handler<Data> | Handlers<Data>;
+  readonly #consumer: Pick<SessionInit<Data>, "run" | "handlers">;
   readonly #report: (error: unknown) => void;
   readonly #incomingOptions: IncomingOptions<Data>;
   readonly #sessions = new Map<string, WebSocketSession<Data>>();
@@ -243,7 +246,7 @@ export class Server<Data = unknown> {
     this.#options = options;
     this.#resolved = session;
     this.#admission = new Admission(session.limits);
-    this.#handler = handler;
+    this.#consumer = this.#createConsumer(handler);
     this.#report = createReporter("WebSocket server", options.onError);
     this.#incomingOptions = this.#createIncomingOptions(trustedProxies);
     this.finished = this.#run();
@@ -406,7 +409,7 @@ export class Server<Data = unknown> {
     const session = new WebSocketSession<Data>({
       conn,
       role: "server",
-      maskKey: () => 0, // servers do not mask
+      maskKey: NO_MASK,
       options: this.#resolved,
       timers: this.#timers,
       request,
@@ -415,7 +418,7 @@ export class Server<Data = unknown> {
       compression,
       data,
       remoteAddr,
-      ...this.#consumer(),
+      ...this.#consumer,
       onError: this.#report,
     });
     this.#sessions.set(session.id, session);
@@ -427,14 +430,17 @@ export class Server<Data = unknown> {
     if (this.#isShuttingDown) void session.close(CloseCode.GoingAway);
   }
 
-  #consumer(): Pick<SessionInit<Data>, "run" | "handlers"> {
-    const handler = this.#handler;
+  /** The same for all sessions. */
+  #createConsumer(
+    handler: Handler<Data> | Handlers<Data>,
+  ): Pick<SessionInit<Data>, "run" | "handlers"> {
     if (typeof handler === "function") return { run: (session) => handler(session, this) };
     return {
       handlers: {
-        open: (session) => handler.open?.(session, this),
-        message: (session, message) => handler.message?.(session, message, this),
-        close: (session, status) => handler.close?.(session, status, this),
+        open: handler.open && ((session) => handler.open!(session, this)),
+        message: handler.message &&
+          ((session, message) => handler.message!(session, message, this)),
+        close: handler.close && ((session, status) => handler.close!(session, status, this)),
       },
     };
   }

@@ -16,21 +16,24 @@ export interface TurnLimits {
   readonly turnTime: number;
 }
 
+/** What {@linkcode Turns} need of their session. */
+export interface TurnsOwner {
+  readonly options: { readonly limits: TurnLimits };
+  readonly timers: Timers;
+  /** It is this session's turn again. */
+  onTurn(): void;
+}
+
 /** One session's share of the event loop. */
 export class Turns {
-  readonly #limits: TurnLimits;
-  readonly #timers: Timers;
-  readonly #onTurn: () => void;
+  readonly #owner: TurnsOwner;
   #frames = 0;
   #bytes = 0;
   #started = 0;
   #isYielding = false;
 
-  /** `onTurn` is called when it is this session's turn again. */
-  constructor(limits: TurnLimits, timers: Timers, onTurn: () => void) {
-    this.#limits = limits;
-    this.#timers = timers;
-    this.#onTurn = onTurn;
+  constructor(owner: TurnsOwner) {
+    this.#owner = owner;
   }
 
   /** Whether the others have their turn now. */
@@ -52,22 +55,22 @@ export class Turns {
   /** Whether there is time for another frame; if not, the others get theirs. */
   hasTime(): boolean {
     if (this.#isYielding) return false;
-    if (this.#frames === 0) this.#started = this.#timers.now();
+    if (this.#frames === 0) this.#started = this.#owner.timers.now();
     if (!this.#isOver()) return true;
     this.#isYielding = true;
-    this.#timers.turn().then(() => {
+    this.#owner.timers.turn().then(() => {
       this.#frames = 0;
       this.#bytes = 0;
       this.#isYielding = false;
-      this.#onTurn();
+      this.#owner.onTurn();
     });
     return false;
   }
 
   #isOver(): boolean {
-    const { turnFrames, turnBytes, turnTime } = this.#limits;
+    const { turnFrames, turnBytes, turnTime } = this.#owner.options.limits;
     if (this.#frames >= turnFrames || this.#bytes >= turnBytes) return true;
     // Looking at the clock costs as much as a small frame.
-    return (this.#frames & 7) === 7 && this.#timers.now() - this.#started >= turnTime;
+    return (this.#frames & 7) === 7 && this.#owner.timers.now() - this.#started >= turnTime;
   }
 }

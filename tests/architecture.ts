@@ -82,6 +82,7 @@ const PARTS: Readonly<Record<string, Part>> = {
       "src/intake.ts",
       "src/keepalive.ts",
       "src/outbox.ts",
+      "src/session_engine.ts",
       "src/turns.ts",
     ],
     values: ["core", "clock", "zlib", "base", "session"],

@@ -16,16 +16,17 @@ export type HeadersInput =
 
 /** Header fields in the order received; names in lower case, repeated ones kept apart. */
 export class HeaderList implements Iterable<[name: string, value: string]> {
-  readonly #fields: [name: string, value: string][] = [];
+  /** Names and values in turns: an array for each field would be most of what an idle session holds. */
+  readonly #fields: string[] = [];
 
   /** How many fields there are, repeated ones counted. */
   get size(): number {
-    return this.#fields.length;
+    return this.#fields.length / 2;
   }
 
   /** Adds a field behind the others. */
   append(name: string, value: string): void {
-    this.#fields.push([name.toLowerCase(), value]);
+    this.#fields.push(name.toLowerCase(), value);
   }
 
   /** All values of a field joined by `", "`; `null` if there is none (RFC 9110 section 5.3). */
@@ -37,18 +38,19 @@ export class HeaderList implements Iterable<[name: string, value: string]> {
   /** The values of a field, one by one. */
   getAll(name: string): string[] {
     const key = name.toLowerCase();
-    return this.#fields.filter(([name]) => name === key).map(([, value]) => value);
+    return this.#fields.filter((_, i, fields) => i % 2 === 1 && fields[i - 1] === key);
   }
 
   /** Whether there is such a field. */
   has(name: string): boolean {
     const key = name.toLowerCase();
-    return this.#fields.some(([name]) => name === key);
+    return this.#fields.some((field, i) => i % 2 === 0 && field === key);
   }
 
   /** Iterates over names and values. */
   *[Symbol.iterator](): IterableIterator<[name: string, value: string]> {
-    for (const [name, value] of this.#fields) yield [name, value];
+    const fields = this.#fields;
+    for (let i = 0; i < fields.length; i += 2) yield [fields[i], fields[i + 1]];
   }
 }
 

@@ -59,7 +59,7 @@ interface DenoNet {
 const deno: DenoNet = (globalThis as unknown as { Deno: DenoNet }).Deno;
 
 /** A waiting read pins its buffer, so an idle connection gets a small one. */
-const SMALL = 1024;
+const SMALL = 512;
 
 /** As long as reads fill their buffer, the next one gets four times as much, up to this. */
 const LARGE = 262_144;

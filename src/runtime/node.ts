@@ -36,6 +36,13 @@ export type {
 
 const NOTHING = new Uint8Array(0);
 
+const CONN = Symbol("conn");
+
+/** A socket that knows its Conn: listeners that all sockets share cost none of them a closure. */
+interface OwnedSocket extends net.Socket {
+  [CONN]: NodeSocket;
+}
+
 /** A Conn over a socket of `node:net` or `node:tls` that nobody else reads or writes. */
 export class NodeSocket implements Conn {
   readonly remoteAddr: Addr;
@@ -51,11 +58,28 @@ export class NodeSocket implements Conn {
     this.remoteAddr = remoteAddr(socket);
     this.#inflow = new Inflow(socket);
     socket.setNoDelay(true);
-    socket.on("data", (bytes) => this.#inflow.receive(bytes));
-    socket.on("end", () => this.#inflow.end());
+    (socket as OwnedSocket)[CONN] = this;
+    socket.on("data", NodeSocket.#onData);
+    socket.on("end", NodeSocket.#onEnd);
     // Without a listener a reset would end the process.
-    socket.on("error", (error) => this.#error ??= error);
-    socket.on("close", () => this.#closed());
+    socket.on("error", NodeSocket.#onError);
+    socket.on("close", NodeSocket.#onClose);
+  }
+
+  static #onData(this: net.Socket, bytes: Uint8Array): void {
+    (this as OwnedSocket)[CONN].#inflow.receive(bytes);
+  }
+
+  static #onEnd(this: net.Socket): void {
+    (this as OwnedSocket)[CONN].#inflow.end();
+  }
+
+  static #onError(this: net.Socket, error: Error): void {
+    (this as OwnedSocket)[CONN].#error ??= error;
+  }
+
+  static #onClose(this: net.Socket): void {
+    (this as OwnedSocket)[CONN].#closed();
   }
 
   read(): Promise<Uint8Array | null> {

@@ -1,0 +1,390 @@
+/**
+ * What makes a session go: one {@linkcode Protocol} driven over one {@linkcode Conn}. Its parts
+ * (reading, the queue in front of the user, writing, pings, the end) call it by methods: a session
+ * that is one of ten thousand has no closures.
+ *
+ * @module
+ */
+
+import type { Timers } from "./clock.ts";
+import { Closing, type ClosingOwner } from "./closing.ts";
+import type { Compression } from "./compression.ts";
+import type { CloseStatus } from "./core/close.ts";
+import { CloseCode } from "./core/close_code.ts";
+import type { Message } from "./core/message.ts";
+import { type Event, Protocol } from "./core/protocol.ts";
+import type { Role } from "./core/receiver.ts";
+import type { PreparedMessage } from "./core/sender.ts";
+import { ClosedError, rejected, TimeoutError } from "./errors.ts";
+import { Inbox, type InboxOwner } from "./inbox.ts";
+import { Intake, type IntakeOwner } from "./intake.ts";
+import { Keepalive, type KeepaliveOwner } from "./keepalive.ts";
+import type { ResolvedSessionOptions } from "./options.ts";
+import { Outbox, type OutboxOwner } from "./outbox.ts";
+import type { Conn } from "./runtime/conn.ts";
+import { Turns, type TurnsOwner } from "./turns.ts";
+
+type Owner = ClosingOwner & InboxOwner & IntakeOwner & KeepaliveOwner & OutboxOwner & TurnsOwner;
+
+/** What the user's handlers are, whatever a session is to them. */
+export interface EngineHandlers<Session> {
+  readonly open?: (session: Session) => unknown;
+  readonly message?: (session: Session, message: Message) => unknown;
+  readonly close?: (session: Session, status: CloseStatus) => unknown;
+}
+
+/** What a session goes by. */
+export interface EngineInit<Session> {
+  readonly conn: Conn;
+  readonly role: Role;
+  /** Gives a fresh masking key for each frame; used by clients. */
+  readonly maskKey: () => number;
+  readonly options: ResolvedSessionOptions;
+  readonly timers: Timers;
+  /** The codecs, where permessage-deflate has been agreed on; the session closes them. */
+  readonly compression?: Compression | null;
+  /** Who gets the messages; without it they wait for `receive()`. */
+  readonly handlers?: EngineHandlers<Session>;
+  /** Runs with the session: when it returns, the session closes with 1000, when it throws, 1011. */
+  readonly run?: (session: Session) => unknown;
+  /** Is told what the user's functions throw. */
+  readonly onError?: (error: unknown) => void;
+}
+
+/** The works of one session. */
+export class SessionEngine<Session> implements Owner {
+  readonly conn: Conn;
+  readonly protocol: Protocol;
+  readonly options: ResolvedSessionOptions;
+  readonly timers: Timers;
+  readonly inbox: Inbox;
+  readonly keepalive: Keepalive;
+  /** How the session ended; settles once, when the connection is gone. */
+  readonly closed: Promise<CloseStatus>;
+
+  readonly #session: Session;
+  readonly #handlers: EngineInit<Session>["handlers"];
+  readonly #run: EngineInit<Session>["run"];
+  readonly #onError: EngineInit<Session>["onError"];
+  readonly #intake: Intake;
+  readonly #outbox: Outbox;
+  readonly #closing: Closing;
+  readonly #turns: Turns;
+  readonly #compression: Compression | null;
+  #settleClosed!: (status: CloseStatus) => void;
+
+  /** Ends the wait for `open`: from our Close on the session always reads. */
+  #startReading: (() => void) | null = null;
+  #isPumping = false;
+  /** The message in the inflater that will call again when it is done. */
+  #awaited: Promise<void> | null = null;
+  /** A message did not fit into the queue any more: none that follows is kept, either. */
+  #hasDiscarded = false;
+  #status: CloseStatus | null = null;
+
+  constructor(session: Session, init: EngineInit<Session>) {
+    this.#session = session;
+    this.conn = init.conn;
+    this.options = init.options;
+    this.timers = init.timers;
+    this.#handlers = init.handlers;
+    this.#run = init.run;
+    this.#onError = init.onError;
+    this.closed = new Promise((resolve) => this.#settleClosed = resolve);
+    this.#compression = init.compression ?? null;
+    this.protocol = new Protocol({
+      role: init.role,
+      limits: init.options.limits,
+      codec: this.#compression,
+      maskKey: init.maskKey,
+    });
+    this.#intake = new Intake(this);
+    this.inbox = new Inbox(this);
+    this.#outbox = new Outbox(this);
+    this.keepalive = new Keepalive(this);
+    this.#closing = new Closing(this);
+    this.#turns = new Turns(this);
+    // One microtask later, so that whoever makes the session can put it into its table first.
+    queueMicrotask(() => this.#start());
+  }
+
+  /** Sends a message; see the session's `send()`. */
+  send(payload: string | Uint8Array, compress: boolean | undefined): Promise<void> {
+    const problem = this.#problemWithSending();
+    if (problem !== null) return rejected(problem);
+    this.protocol.sendMessage(payload, compress);
+    if (!this.#isPumping) this.#outbox.schedule(); // else written behind the last message
+    return this.#outbox.ready();
+  }
+
+  /** Sends what was encoded once for many sessions; returns whether this one took it. */
+  sendPrepared(message: PreparedMessage): boolean {
+    if (this.#problemWithSending() !== null) return false;
+    this.protocol.sendPrepared(message);
+    this.#outbox.schedule();
+    return true;
+  }
+
+  /** Sends a ping; see the session's `ping()`. */
+  ping(): Promise<number> {
+    return this.#canSend ? this.keepalive.ping() : rejected(this.#closedError("ping"));
+  }
+
+  /** Starts the closing handshake; see the session's `close()`. */
+  close(code?: number, reason?: string): Promise<CloseStatus> {
+    const isFirst = this.#canSend;
+    try {
+      this.protocol.sendClose(code, reason);
+    } catch (error) {
+      return rejected(error);
+    }
+    if (isFirst) this.#closing.begin();
+    return this.closed;
+  }
+
+  /** Drops the connection now. */
+  abort(error: unknown): void {
+    this.#closing.over(error);
+  }
+
+  // For the intake.
+
+  /** Whether reading must wait: input is left, the queue is full, or it is others' turn. */
+  get isHolding(): boolean {
+    if (this.#status !== null) return false;
+    if (this.#closing.hasEnding) return this.#closing.isWaitingForUser;
+    return this.#turns.isYielding || this.protocol.hasInput ||
+      (this.inbox.isFull && !this.#isDiscarding);
+  }
+
+  onBytes(bytes: Uint8Array): void {
+    this.keepalive.received();
+    this.#turns.received(bytes.length);
+    this.protocol.receive(bytes);
+    this.#pump();
+  }
+
+  onReading(): void {
+    this.keepalive.received(); // the peer's time to answer starts anew
+  }
+
+  onEndOfStream(): void {
+    this.#closing.endOfStream();
+  }
+
+  onReadError(error: unknown): void {
+    this.#closing.connectionLost(error);
+  }
+
+  // For the inbox.
+
+  get hasHandlers(): boolean {
+    return this.#handlers !== undefined;
+  }
+
+  onMessage(message: Message): unknown {
+    return this.#handlers!.message?.(this.#session, message);
+  }
+
+  onProgress(): void {
+    this.#pump();
+  }
+
+  onHandlerError(error: unknown): void {
+    this.#handlerFailed(error);
+  }
+
+  // For the outbox.
+
+  get isMoreComing(): boolean {
+    return this.inbox.hasMessages;
+  }
+
+  onDrained(): void {
+    this.#closing.advance();
+  }
+
+  onWriteError(error: unknown): void {
+    this.#outbox.end(this.#closedError("send"));
+    this.#closing.outputFailed(error);
+  }
+
+  onStall(): void {
+    const { writeStallTimeout } = this.options;
+    this.#timedOut(`The peer accepted no bytes for ${writeStallTimeout} ms`, "writeStallTimeout");
+  }
+
+  // For the keepalive.
+
+  get isReadingHeld(): boolean {
+    return this.#intake.isHeld;
+  }
+
+  sendPing(payload: Uint8Array): void {
+    this.protocol.sendPing(payload);
+    this.#outbox.schedule();
+  }
+
+  onSilence(interval: number, timeout: number): void {
+    this.#timedOut(`The peer was silent for ${interval} + ${timeout} ms`, "keepalive");
+  }
+
+  // For the closing.
+
+  get isUserDone(): boolean {
+    return this.inbox.isIdle;
+  }
+
+  get isDrained(): boolean {
+    return this.#outbox.isIdle;
+  }
+
+  onInputOver(): void {
+    this.inbox.end();
+  }
+
+  onClosingBegun(): void {
+    this.#startReading?.();
+    this.keepalive.stop();
+    this.#outbox.schedule();
+    this.#pump();
+  }
+
+  onOver(error: unknown): void {
+    this.#status = this.#closing.status(error);
+    this.#closing.end({ type: "lost" });
+    this.conn.close();
+    this.keepalive.end(this.#closedError("ping"));
+    this.#outbox.end(this.#closedError("send"));
+    this.inbox.end();
+    this.#compression?.close();
+    this.#intake.stop();
+    this.protocol.abandon();
+    this.#settleClosed(this.#status);
+  }
+
+  // For the turns.
+
+  onTurn(): void {
+    this.#pump();
+  }
+
+  async #start(): Promise<void> {
+    const { open, close } = this.#handlers ?? {};
+    if (close !== undefined) {
+      this.closed.then((status) => close(this.#session, status))
+        .catch((error) => this.#onError?.(error));
+    }
+    try {
+      const result = open?.(this.#session);
+      if (result !== undefined) await this.#opened(result);
+    } catch (error) {
+      this.#handlerFailed(error);
+    }
+    if (this.#run !== undefined) void this.#runUser(this.#run);
+    this.keepalive.received();
+    if (this.#status === null) this.#intake.start();
+  }
+
+  /** Waits for what `open` has promised, but reads at once when it closes the session. */
+  async #opened(result: unknown): Promise<void> {
+    this.inbox.hold();
+    const opened = Promise.resolve(result)
+      .catch((error) => this.#handlerFailed(error))
+      .then(() => this.inbox.resume());
+    const closing = new Promise<void>((resolve) => this.#startReading = resolve);
+    if (this.#canSend) await Promise.race([opened, closing]);
+  }
+
+  async #runUser(run: (session: Session) => unknown): Promise<void> {
+    try {
+      await run(this.#session);
+      if (this.#canSend) void this.close(CloseCode.Normal);
+    } catch (error) {
+      this.#handlerFailed(error);
+    }
+  }
+
+  /** From our Close on we always read, and drop what the queue can't hold. */
+  get #isDiscarding(): boolean {
+    return this.#closing.isOutputOver;
+  }
+
+  /** Takes events as far as the user follows, then writes what they caused. */
+  #pump(): void {
+    if (this.#isPumping) return;
+    this.#isPumping = true;
+    while (!this.#closing.hasEnding && (this.#isDiscarding || !this.inbox.isFull)) {
+      if (!this.#turns.hasTime()) break; // one busy peer must not starve the others
+      const event = this.protocol.next();
+      if (event === null) break;
+      this.#dispatch(event);
+    }
+    this.#isPumping = false;
+    this.#awaitInflater();
+    this.#closing.reach();
+    this.#outbox.flush();
+    this.#intake.advance();
+  }
+
+  #awaitInflater(): void {
+    const work = this.protocol.inflating;
+    if (work === null || work === this.#awaited) return;
+    this.#awaited = work;
+    work.then(() => this.#pump());
+  }
+
+  #dispatch(event: Event): void {
+    this.#turns.worked();
+    switch (event.type) {
+      case "message":
+        // What is received stays a beginning of what was sent: no gaps.
+        this.#hasDiscarded ||= this.inbox.isFull;
+        if (!this.#hasDiscarded) this.inbox.push(event.data);
+        break;
+      case "ping":
+        break;
+      case "pong":
+        this.keepalive.pong(event.data);
+        break;
+      default:
+        this.#closing.end(event);
+    }
+  }
+
+  #handlerFailed(error: unknown): void {
+    if (error instanceof ClosedError && !this.#canSend) return; // it only noticed our end
+    this.#onError?.(error);
+    this.#closing.because(error);
+    this.inbox.stop();
+    void this.close(CloseCode.InternalError);
+  }
+
+  #timedOut(what: string, option: string): void {
+    this.#closing.over(new TimeoutError(`${what} (${option})`));
+  }
+
+  get #canSend(): boolean {
+    return !this.#closing.isOutputOver;
+  }
+
+  #problemWithSending(): Error | null {
+    if (!this.#canSend) return this.#closedError("send");
+    const { maxSendBacklog } = this.options.limits;
+    if (this.protocol.bufferedAmount < maxSendBacklog) return null;
+    this.#closing.over(
+      new RangeError(`The backlog has reached ${maxSendBacklog} bytes (limits.maxSendBacklog)`),
+    );
+    return this.#closedError("send");
+  }
+
+  #closedError(action: string): ClosedError {
+    const status = this.#status;
+    if (status === null) return new ClosedError(`Cannot ${action}: the session is closing`);
+    const why = status.error instanceof Error ? `: ${status.error.message}` : "";
+    return new ClosedError(
+      `Cannot ${action}: the session is closed (${status.code})${why}`,
+      status,
+    );
+  }
+}
