@@ -5,8 +5,8 @@
  * @module
  */
 
-import { readFileSync } from "node:fs";
 import process from "node:process";
+import { processorTime } from "./processor_time.ts";
 import { offerOf, prepare, RawClient, type Script } from "./raw_client.ts";
 import { jsonMessages } from "./records.ts";
 
@@ -56,16 +56,6 @@ async function openAll(): Promise<RawClient[]> {
     clients.push(...await Promise.all(Array.from({ length }, dial)));
   }
   return clients;
-}
-
-/** Microseconds that all threads of a process have used, in steps of 10 000. */
-function processorTime(pid: number): number | null {
-  try {
-    const fields = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ")[1].split(" ");
-    return (Number(fields[11]) + Number(fields[12])) * 10_000; // utime and stime, see proc(5)
-  } catch {
-    return null;
-  }
 }
 
 /** Keeps the messages in flight at their number. */

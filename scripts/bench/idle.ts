@@ -3,6 +3,7 @@
 import type { RuntimeName } from "../../tests/toolchain.ts";
 import { median } from "./benchmark.ts";
 import { canSeeMemory, Child } from "./children.ts";
+import { type Held, heldBy } from "./held.ts";
 import type { LoadJob } from "./load.ts";
 import type { Api } from "./loads.ts";
 
@@ -14,14 +15,6 @@ const ROUNDS = 3;
 
 /** KiB above TCP that a connection may cost. */
 const MAX_KIB = 3;
-
-/** What a connection holds, in KiB. */
-export interface Held {
-  /** As the system sees it, with what an allocator keeps: a figure that varies by a few MiB in all. */
-  readonly resident: number;
-  /** What lives on when the garbage is collected, to the byte. */
-  readonly live: number;
-}
 
 /** What came of one runtime. */
 export interface IdleRow {
@@ -72,11 +65,11 @@ async function measure(
       warmUp: 0,
     };
     await hold({ ...job, connections: connections >> 2 }, async () => {}); // what comes only once
-    const before = await settled(server);
+    const before = await heldBy(server);
     const seen: Held[] = [];
     for (let i = 0; i < WARM_UPS + ROUNDS; i++) {
       await hold(job, async () => {
-        if (i >= WARM_UPS) seen.push(await settled(server));
+        if (i >= WARM_UPS) seen.push(await heldBy(server));
       });
     }
     const each = (key: keyof Held): number =>
@@ -97,9 +90,4 @@ async function hold(job: LoadJob, whileHeld: () => Promise<void>): Promise<void>
   } finally {
     await load.stop();
   }
-}
-
-async function settled(server: Child): Promise<Held> {
-  const bytes = await server.ask<number>("gc");
-  return { resident: server.memory, live: bytes / 1024 };
 }

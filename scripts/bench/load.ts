@@ -6,8 +6,8 @@
  * @module
  */
 
-import { readFileSync } from "node:fs";
 import process from "node:process";
+import { processorTime } from "./processor_time.ts";
 import { RawPeer } from "./raw_peer.ts";
 import {
   compressedFrame,
@@ -76,16 +76,6 @@ export interface LoadResult {
 }
 
 const job: LoadJob = JSON.parse(process.argv[2]);
-
-/** Microseconds that all threads of a process have used, in steps of 10 000. */
-function processorTime(pid: number): number | null {
-  try {
-    const fields = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ")[1].split(" ");
-    return (Number(fields[11]) + Number(fields[12])) * 10_000; // utime and stime, see proc(5)
-  } catch {
-    return null;
-  }
-}
 
 const sleep = (seconds: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, seconds * 1000));

@@ -4,6 +4,7 @@ import type { RuntimeName } from "../../tests/toolchain.ts";
 import { median, table } from "./benchmark.ts";
 import { canSeeMemory, Child } from "./children.ts";
 import type { Job } from "./generator.ts";
+import { type Held, heldBy } from "./held.ts";
 import { jsonMessages } from "./records.ts";
 
 /** The option `compress` of a server. */
@@ -42,19 +43,6 @@ async function start(runtime: RuntimeName, compress: CompressConfig): Promise<[C
   return [server, await server.value<number>()];
 }
 
-/** What a server holds, or a connection of it, in KiB. */
-interface Held {
-  /** As the system sees it, with what an allocator keeps: a figure that varies by a few MiB. */
-  readonly resident: number;
-  /** What lives on when the garbage is collected, to the byte. */
-  readonly live: number;
-}
-
-async function settled(server: Child): Promise<Held> {
-  const bytes = await server.ask<number>("gc");
-  return { resident: server.memory, live: bytes / 1024 };
-}
-
 /** Runs a job, and calls `between` when it says that its connections are open. */
 async function load(job: Job, between: () => Promise<void> = async () => {}): Promise<void> {
   const script = "scripts/bench/generator.ts";
@@ -84,11 +72,11 @@ export async function connectionMemory(
   try {
     const job = holdJob(port, compress, connections);
     await load({ ...job, connections: connections >> 2 }); // what comes only once
-    const before = await settled(server);
+    const before = await heldBy(server);
     const seen: Held[] = [];
     for (let i = 0; i < warmUps + rounds; i++) {
       await load(job, async () => {
-        if (i >= warmUps) seen.push(await settled(server));
+        if (i >= warmUps) seen.push(await heldBy(server));
       });
     }
     const each = (key: keyof Held): number =>
@@ -116,9 +104,9 @@ async function growth(
   const [server, port] = await start(runtime, {});
   try {
     await work(server, port);
-    const before = await settled(server);
+    const before = await heldBy(server);
     await work(server, port);
-    return ((await settled(server)).resident - before.resident) / 1024;
+    return ((await heldBy(server)).resident - before.resident) / 1024;
   } finally {
     await server.stop();
   }
