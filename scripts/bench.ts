@@ -7,7 +7,7 @@
  * ```
  *
  * `--only` leaves out what has no such text in its name; `--quick` measures for a short while: enough
- * to see that everything runs. Results are printed as tables, or with `--json` as JSON. `--save` puts
+ * to see that everything runs. Results are printed as tables, or with `--json` those of `speed` as JSON. `--save` puts
  * them into the benchmark's page, between `<!-- bench:name -->` and the `<!-- /bench:name -->` behind
  * it, and into its file. Ends with status 1 if a target was missed.
  *
@@ -71,7 +71,7 @@ for (const benchmark of BENCHMARKS) {
   if (names.length > 0 && !names.includes(benchmark.name)) continue;
   const outcome = await benchmark.run(options);
   const data = JSON.stringify(outcome.results, null, 2);
-  console.log(json ? data : `\n${outcome.report}`);
+  console.log(json && outcome.results !== null ? data : `\n${outcome.report}`);
   if (save) {
     await writeReport(benchmark, outcome.report);
     if (benchmark.data !== undefined) {

@@ -30,6 +30,9 @@ export interface OutboxOwner {
 /** Those that write when the code that runs now is done: a broadcast's are many. */
 const scheduled: Outbox[] = [];
 
+/** How many of them have had their turn. */
+let flushed = 0;
+
 let flushScheduled: () => void;
 
 /** Drives a protocol's output into a Conn. */
@@ -73,9 +76,13 @@ export class Outbox {
 
   static {
     flushScheduled = () => {
-      // Also those that are scheduled meanwhile.
-      for (const outbox of scheduled) outbox.#flushNow();
-      scheduled.length = 0;
+      try {
+        while (flushed < scheduled.length) scheduled[flushed++].#flushNow();
+      } finally {
+        // A fault of one session must not hold up the others.
+        if (flushed < scheduled.length) queueMicrotask(flushScheduled);
+        else scheduled.length = flushed = 0;
+      }
     };
   }
 

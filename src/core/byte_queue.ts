@@ -13,7 +13,7 @@ export const MAX_WRITE_SIZE: number = POOLED_SIZE;
 /** A piece of the queue's own has room for this many bytes at first. */
 const FIRST_CAPACITY = 512;
 
-/** Shared bytes shorter than this are copied into the open piece rather than queued on their own. */
+/** Shared bytes shorter than this leave together with what stands before or behind them. */
 const SHARE_FROM = 16_384;
 
 interface Piece {

@@ -154,7 +154,8 @@ export class Sender {
     const payload = toPayload(message, this.#codec !== null);
     const opcode = messageOpcode(message);
     if (this.#deflating !== null) {
-      this.#wait({ opcode, payload: new Uint8Array(payload), compress });
+      const own = payload === message ? new Uint8Array(payload) : payload;
+      this.#wait({ opcode, payload: own, compress });
     } else {
       this.#encode(opcode, payload, compress);
     }
