@@ -29,27 +29,30 @@ export class Admission {
   }
 
   /**
-   * Lets one more in, and returns what to call when it has gone. Throws a {@linkcode HandshakeError}
-   * with status 503 or 429 if there is no room.
+   * Lets one more in. Throws a {@linkcode HandshakeError} with status 503 or 429 if there is no room.
    */
-  admit(remoteAddr?: Addr): () => void {
+  admit(remoteAddr?: Addr): void {
     if (this.#count >= this.#limits.maxConnections) {
       throw new HandshakeError("The server is full (limits.maxConnections)", {
         status: 503,
         headers: [["retry-after", RETRY_AFTER]],
       });
     }
-    const isCounted = remoteAddr !== undefined &&
-      this.#limits.maxConnectionsPerAddress !== Infinity;
-    const release = isCounted ? this.#admitAddress(addressKey(remoteAddr)) : undefined;
+    if (this.#countsAddress(remoteAddr)) this.#admitAddress(addressKey(remoteAddr));
     this.#count++;
-    return () => {
-      this.#count--;
-      release?.();
-    };
   }
 
-  #admitAddress(key: string): () => void {
+  /** One that was let in, from this address, has gone. */
+  release(remoteAddr?: Addr): void {
+    if (this.#countsAddress(remoteAddr)) this.#releaseAddress(addressKey(remoteAddr));
+    this.#count--;
+  }
+
+  #countsAddress(remoteAddr: Addr | undefined): remoteAddr is Addr {
+    return remoteAddr !== undefined && this.#limits.maxConnectionsPerAddress !== Infinity;
+  }
+
+  #admitAddress(key: string): void {
     const count = this.#byAddress.get(key) ?? 0;
     if (count >= this.#limits.maxConnectionsPerAddress) {
       throw new HandshakeError(
@@ -58,10 +61,11 @@ export class Admission {
       );
     }
     this.#byAddress.set(key, count + 1);
-    return () => {
-      const left = this.#byAddress.get(key)! - 1;
-      if (left > 0) this.#byAddress.set(key, left);
-      else this.#byAddress.delete(key);
-    };
+  }
+
+  #releaseAddress(key: string): void {
+    const left = this.#byAddress.get(key)! - 1;
+    if (left > 0) this.#byAddress.set(key, left);
+    else this.#byAddress.delete(key);
   }
 }

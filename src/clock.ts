@@ -84,13 +84,24 @@ const GRACE = 1000;
 
 class WheelTimer implements Timer {
   readonly slot: number;
-  readonly call: () => void;
+  readonly #callback: (argument: unknown) => void;
+  readonly #argument: unknown;
   readonly #forget: (timer: WheelTimer) => void;
 
-  constructor(slot: number, call: () => void, forget: (timer: WheelTimer) => void) {
+  constructor(
+    slot: number,
+    callback: (argument: unknown) => void,
+    argument: unknown,
+    forget: (timer: WheelTimer) => void,
+  ) {
     this.slot = slot;
-    this.call = call;
+    this.#callback = callback;
+    this.#argument = argument;
     this.#forget = forget;
+  }
+
+  call(): void {
+    this.#callback(this.#argument);
   }
 
   cancel(): void {
@@ -140,10 +151,15 @@ export class Timers {
     return this.#clock.turn();
   }
 
-  /** Calls `callback` once in `ms` milliseconds, at most 10 ms late; `Infinity` never does. */
-  set(ms: number, callback: () => void): Timer {
+  /**
+   * Calls `callback` with `argument` once in `ms` milliseconds, at most 10 ms late; `Infinity` never
+   * does. A callback that all sessions share, with the session as its argument, costs no closure.
+   */
+  set(ms: number, callback: () => void): Timer;
+  set<T>(ms: number, callback: (argument: T) => void, argument: T): Timer;
+  set(ms: number, callback: (argument: unknown) => void, argument?: unknown): Timer {
     const slot = ms === Infinity ? Infinity : Math.ceil((this.now() + ms) / SLOT);
-    const timer = new WheelTimer(slot, callback, this.#forget);
+    const timer = new WheelTimer(slot, callback, argument, this.#forget);
     if (slot === Infinity) return timer;
     const sharing = this.#slots.get(slot);
     if (sharing !== undefined) {

@@ -22,6 +22,14 @@ export interface InboxOwner {
   onHandlerError(error: unknown): void;
 }
 
+/** A call of `next()`, or else of `receive()`, that waits. */
+type Reader =
+  | { readonly iterates: false; readonly resolve: (message: Message | null) => void }
+  | {
+    readonly iterates: true;
+    readonly resolve: (result: IteratorResult<Message, undefined>) => void;
+  };
+
 /** The queue between a session and its user. */
 export class Inbox {
   readonly #owner: InboxOwner;
@@ -29,8 +37,10 @@ export class Inbox {
   #size = 0;
   /** The queue was full: the session waits until half of it is free. */
   #isAwaited = false;
-  /** Calls of `receive()` that wait, in order. */
-  readonly #readers: ((message: Message | null) => void)[] = [];
+  /** The call that waits for a message, if there is one: more than one are rare. */
+  #reader: Reader | null = null;
+  /** Calls behind it, in order. */
+  #laterReaders: Reader[] | null = null;
   /** A message has been handed out, and the user has not shown that it is dealt with. */
   #inWork = false;
   #ended = false;
@@ -63,10 +73,11 @@ export class Inbox {
       this.#handle(message);
       return;
     }
-    const reader = this.#readers.shift();
-    if (reader !== undefined) {
-      this.#inWork = this.#readers.length === 0;
-      reader(message);
+    const reader = this.#reader;
+    if (reader !== null) {
+      this.#reader = this.#laterReaders?.shift() ?? null;
+      this.#inWork = this.#reader === null;
+      answer(reader, message);
       return;
     }
     this.#queue.push(message);
@@ -78,18 +89,22 @@ export class Inbox {
   receive(): Promise<Message | null> {
     const message = this.#receiveNow();
     if (message !== undefined) return Promise.resolve(message);
-    const promise = new Promise<Message | null>((resolve) => this.#readers.push(resolve));
-    this.#owner.onProgress();
-    return promise;
+    return this.#wait((resolve) => ({ resolve, iterates: false }));
   }
 
-  /** Like {@linkcode Inbox.receive}, for an iterator: one promise for a message. */
+  /** The same for an iterator: one promise for a message. */
   next(): Promise<IteratorResult<Message, undefined>> {
     const message = this.#receiveNow();
     if (message !== undefined) return Promise.resolve(toResult(message));
-    const promise = new Promise<IteratorResult<Message, undefined>>((resolve) =>
-      this.#readers.push((message) => resolve(toResult(message)))
-    );
+    return this.#wait((resolve) => ({ resolve, iterates: true }));
+  }
+
+  #wait<T>(toReader: (resolve: (value: T) => void) => Reader): Promise<T> {
+    const promise = new Promise<T>((resolve) => {
+      const reader = toReader(resolve);
+      if (this.#reader === null) this.#reader = reader;
+      else (this.#laterReaders ??= []).push(reader);
+    });
     this.#owner.onProgress();
     return promise;
   }
@@ -136,7 +151,9 @@ export class Inbox {
   /** No message will follow those in the queue. */
   end(): void {
     this.#ended = true;
-    for (const reader of this.#readers.splice(0)) reader(null);
+    if (this.#reader !== null) answer(this.#reader, null);
+    for (const reader of this.#laterReaders ?? []) answer(reader, null);
+    this.#reader = this.#laterReaders = null;
   }
 
   /** Hands out nothing more: neither what is in the queue nor what is yet to come. */
@@ -175,10 +192,33 @@ export class Inbox {
   }
 }
 
+/** Takes messages out of an inbox for a `for await`. */
+export class MessageIterator implements AsyncIterator<Message, undefined, undefined> {
+  readonly #inbox: Inbox;
+
+  constructor(inbox: Inbox) {
+    this.#inbox = inbox;
+  }
+
+  next(): Promise<IteratorResult<Message, undefined>> {
+    return this.#inbox.next();
+  }
+
+  return(): Promise<IteratorResult<Message, undefined>> {
+    this.#inbox.release();
+    return Promise.resolve(DONE);
+  }
+}
+
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 function toResult(message: Message | null): IteratorResult<Message, undefined> {
   return message === null ? DONE : { done: false, value: message };
+}
+
+function answer(reader: Reader, message: Message | null): void {
+  if (reader.iterates) reader.resolve(toResult(message));
+  else reader.resolve(message);
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

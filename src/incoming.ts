@@ -26,12 +26,14 @@ export interface IncomingOptions<Data> {
   readonly fetch: Fetch | undefined;
   readonly timers: Timers;
   /**
-   * Makes room for one more session, or one more response; returns what gives the room back.
-   * Throws a {@linkcode HandshakeError} if there is none.
+   * Makes room for one more session, or one more response. Throws a {@linkcode HandshakeError} if
+   * there is none.
    */
-  readonly admit: (remoteAddr?: Addr) => () => void;
-  /** The handshake has succeeded; `conn` continues behind it. `release` is the session's to call. */
-  readonly onUpgraded: (upgraded: Upgraded<Data>, conn: Conn, release: () => void) => void;
+  readonly admit: (remoteAddr?: Addr) => void;
+  /** Gives back the room of one from this address. */
+  readonly release: (remoteAddr?: Addr) => void;
+  /** The handshake has succeeded; `conn` continues behind it. The room is the session's. */
+  readonly onUpgraded: (upgraded: Upgraded<Data>, conn: Conn) => void;
   /** No time limit of the handshake applies any more. */
   readonly onDecided: (incoming: Incoming<Data>) => void;
   /** Nothing more will happen to the connection here. */
@@ -46,7 +48,8 @@ export class Incoming<Data> {
   readonly #context: IncomingOptions<Data>;
   readonly #aborted = new AbortController();
   readonly #timer: Timer;
-  #release: (() => void) | null = null;
+  /** There is room for us, to be given back. */
+  #admitted: { readonly remoteAddr: Addr | undefined } | null = null;
   #isDecided = false;
   #isAccepting = false;
   #isDone = false;
@@ -114,23 +117,22 @@ export class Incoming<Data> {
       isSecure,
       signal,
       timers: this.#context.timers,
-      admit: (remoteAddr) => this.#release = this.#context.admit(remoteAddr),
+      admit: (remoteAddr) => this.#admit(remoteAddr),
     });
     if (result instanceof Response) {
       signal.throwIfAborted();
       this.#decide();
       return await this.#respond(result, head.method);
     }
-    const release = await this.#accept(result, signal);
-    if (release === null) return;
-    onUpgraded(result, prepend(this.#conn.unwrap(), rest), release);
+    if (!await this.#accept(result, signal)) return;
+    onUpgraded(result, prepend(this.#conn.unwrap(), rest));
   }
 
-  /** Writes the 101; returns what gives the session's room back, or `null` if the client has left. */
+  /** Writes the 101; returns whether the client is still there. */
   async #accept(
     { response, compression }: Upgraded<Data>,
     signal: AbortSignal,
-  ): Promise<(() => void) | null> {
+  ): Promise<boolean> {
     try {
       signal.throwIfAborted();
       this.#isAccepting = true;
@@ -139,13 +141,12 @@ export class Incoming<Data> {
     } catch {
       compression?.close();
       this.#abandon();
-      return null;
+      return false;
     }
     this.#decide();
-    const release = this.#release!;
-    this.#release = null;
+    this.#admitted = null; // the session's now
     this.#done();
-    return release;
+    return true;
   }
 
   /** While `accept` thinks: has the client left? Reads ahead once, so what it sends is bounded. */
@@ -167,7 +168,7 @@ export class Incoming<Data> {
     const { signal } = this.#aborted;
     const body = await readBody(this.#conn, received, options.limits.maxBodySize, signal);
     signal.throwIfAborted();
-    this.#release = this.#context.admit();
+    this.#admit(undefined);
     this.#decide();
     const hasBody = head.method !== "GET" && head.method !== "HEAD"; // else Request refuses one
     const request = toWebRequest(head, isSecure, hasBody ? { body } : undefined);
@@ -175,6 +176,11 @@ export class Incoming<Data> {
     if (!(response instanceof Response)) throw new TypeError("fetch did not return a Response");
     if (response.status === 0) throw new TypeError("fetch returned Response.error()");
     await this.#respond(response, head.method);
+  }
+
+  #admit(remoteAddr: Addr | undefined): void {
+    this.#context.admit(remoteAddr);
+    this.#admitted = { remoteAddr };
   }
 
   /** From here on the handshake's time limit does not apply. */
@@ -212,8 +218,8 @@ export class Incoming<Data> {
   #done(): void {
     if (this.#isDone) return;
     this.#isDone = true;
-    this.#release?.();
-    this.#release = null;
+    if (this.#admitted !== null) this.#context.release(this.#admitted.remoteAddr);
+    this.#admitted = null;
     this.#context.onDone(this);
   }
 }

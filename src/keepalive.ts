@@ -29,6 +29,8 @@ interface PendingPing {
   readonly waiting: { resolve(ms: number): void; reject(error: unknown): void }[];
 }
 
+let checkKeepalive: (keepalive: Keepalive) => void;
+
 /** The pings of one session. */
 export class Keepalive {
   readonly #owner: KeepaliveOwner;
@@ -106,7 +108,11 @@ export class Keepalive {
   }
 
   #arm(ms: number): void {
-    this.#timer = this.#owner.timers.set(ms, () => this.#check());
+    this.#timer = this.#owner.timers.set(ms, checkKeepalive, this);
+  }
+
+  static {
+    checkKeepalive = (keepalive) => keepalive.#check();
   }
 
   /** Looks at the clock only when a timer fires: a received byte costs no timer. */

@@ -35,6 +35,32 @@ let flushed = 0;
 
 let flushScheduled: () => void;
 
+let checkStall: (outbox: Outbox) => void;
+
+/**
+ * What is called when a write that takes its time is done: lent to one outbox after another, so that
+ * neither a write nor an idle session costs closures.
+ */
+class Wait {
+  outbox: Outbox | null = null;
+
+  readonly written = (): void => this.#end().written();
+  readonly failed = (error: unknown): void => this.#end().failed(error);
+
+  #end(): Outbox {
+    const outbox = this.outbox!;
+    this.outbox = null;
+    if (waits.length < MAX_WAITS) waits.push(this);
+    return outbox;
+  }
+}
+
+/** Those that wait for nothing. */
+const waits: Wait[] = [];
+
+/** More of them than this are not kept. */
+const MAX_WAITS = 64;
+
 /** Drives a protocol's output into a Conn. */
 export class Outbox {
   readonly #owner: OutboxOwner;
@@ -47,9 +73,6 @@ export class Outbox {
   /** The message in the compressor that will call again when it is done. */
   #awaited: Promise<void> | null = null;
   #writeStarted = 0;
-  /** Made once, for the first write that takes its time: a write costs no closure. */
-  #whenWritten: (() => void) | null = null;
-  #whenFailed: ((error: unknown) => void) | null = null;
   #stallTimer: Timer | null = null;
 
   constructor(owner: OutboxOwner) {
@@ -75,6 +98,7 @@ export class Outbox {
   }
 
   static {
+    checkStall = (outbox) => outbox.#checkStall();
     flushScheduled = () => {
       try {
         while (flushed < scheduled.length) scheduled[flushed++].#flushNow();
@@ -114,7 +138,7 @@ export class Outbox {
     const work = protocol.deflating;
     if (work === null || work === this.#awaited) return;
     this.#awaited = work;
-    work.then(() => this.#flushNow(), (error) => this.#failed(error));
+    work.then(() => this.#flushNow(), (error) => this.failed(error));
   }
 
   /** Resolves once the backlog is below the high-water mark. */
@@ -148,14 +172,13 @@ export class Outbox {
       try {
         work = conn.write(bytes);
       } catch (error) {
-        return this.#failed(error);
+        return this.failed(error);
       }
       if (work !== undefined) {
         this.#watch();
-        work.then(
-          this.#whenWritten ??= () => this.#goOn(),
-          this.#whenFailed ??= (error) => this.#failed(error),
-        );
+        const wait = waits.pop() ?? new Wait();
+        wait.outbox = this;
+        work.then(wait.written, wait.failed);
         return;
       }
       this.#written();
@@ -165,7 +188,8 @@ export class Outbox {
     this.#flushLater();
   }
 
-  #goOn(): void {
+  /** The write under way has ended. */
+  written(): void {
     if (this.#ended) return;
     this.#written();
     this.#isWriting = false;
@@ -173,7 +197,8 @@ export class Outbox {
     else this.#write();
   }
 
-  #failed(error: unknown): void {
+  /** The transport takes no more. */
+  failed(error: unknown): void {
     if (!this.#ended) this.#owner.onWriteError(error);
   }
 
@@ -205,7 +230,7 @@ export class Outbox {
   }
 
   #armStall(ms: number): void {
-    this.#stallTimer = this.#owner.timers.set(ms, () => this.#checkStall());
+    this.#stallTimer = this.#owner.timers.set(ms, checkStall, this);
   }
 
   #checkStall(): void {

@@ -220,7 +220,7 @@ export class Server<Data = unknown> {
   readonly #timers: Timers;
   readonly #options: ServeOptions<Data>;
   readonly #resolved: ResolvedSessionOptions;
-  readonly #consumer: Pick<SessionInit<Data>, "run" | "handlers">;
+  readonly #consumer: Pick<SessionInit<Data>, "run" | "handlers" | "onEnd">;
   readonly #report: (error: unknown) => void;
   readonly #incomingOptions: IncomingOptions<Data>;
   readonly #sessions = new Map<string, WebSocketSession<Data>>();
@@ -391,7 +391,8 @@ export class Server<Data = unknown> {
       fetch,
       timers: this.#timers,
       admit: (remoteAddr) => this.#admission.admit(remoteAddr),
-      onUpgraded: (upgraded, conn, release) => this.#open(upgraded, conn, release),
+      release: (remoteAddr) => this.#admission.release(remoteAddr),
+      onUpgraded: (upgraded, conn) => this.#open(upgraded, conn),
       onDecided: (incoming) => {
         this.#pending.delete(incoming);
         this.#responding.add(incoming);
@@ -404,7 +405,7 @@ export class Server<Data = unknown> {
     };
   }
 
-  #open(upgraded: Upgraded<Data>, conn: Conn, release: () => void): void {
+  #open(upgraded: Upgraded<Data>, conn: Conn): void {
     const { request, protocol, extensions, compression, data, remoteAddr } = upgraded;
     const session = new WebSocketSession<Data>({
       conn,
@@ -422,20 +423,21 @@ export class Server<Data = unknown> {
       onError: this.#report,
     });
     this.#sessions.set(session.id, session);
-    session.closed.then(() => {
-      this.#sessions.delete(session.id);
-      release();
-      this.#onGone?.();
-    });
     if (this.#isShuttingDown) void session.close(CloseCode.GoingAway);
   }
 
   /** The same for all sessions. */
   #createConsumer(
     handler: Handler<Data> | Handlers<Data>,
-  ): Pick<SessionInit<Data>, "run" | "handlers"> {
-    if (typeof handler === "function") return { run: (session) => handler(session, this) };
+  ): Pick<SessionInit<Data>, "run" | "handlers" | "onEnd"> {
+    const onEnd = (session: WebSocketSession<Data>): void => {
+      this.#sessions.delete(session.id);
+      this.#admission.release(session.remoteAddr);
+      this.#onGone?.();
+    };
+    if (typeof handler === "function") return { run: (session) => handler(session, this), onEnd };
     return {
+      onEnd,
       handlers: {
         open: handler.open && ((session) => handler.open!(session, this)),
         message: handler.message &&

@@ -10,6 +10,7 @@ import { CloseCode } from "./core/close_code.ts";
 import type { Message } from "./core/message.ts";
 import type { PreparedMessage } from "./core/sender.ts";
 import { rejected } from "./errors.ts";
+import { MessageIterator } from "./inbox.ts";
 import { type Sendable, toPayload } from "./payload.ts";
 import type { RequestInfo } from "./request_info.ts";
 import type { Addr } from "./runtime/conn.ts";
@@ -72,8 +73,6 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
   readonly extensions: string;
   /** The peer's address, where the transport knows one. */
   readonly remoteAddr: Addr | undefined;
-  /** How the session ended. Settles exactly once, when the connection is gone; never rejects. */
-  readonly closed: Promise<CloseStatus>;
   /** Whatever you want to keep with the session; at first what `accept` returned. */
   data: Data;
 
@@ -87,7 +86,11 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
     this.remoteAddr = init.remoteAddr ?? init.conn.remoteAddr;
     this.data = init.data;
     this.#engine = new SessionEngine<WebSocketSession<Data>>(this, init);
-    this.closed = this.#engine.closed;
+  }
+
+  /** How the session ended. Settles exactly once, when the connection is gone; never rejects. */
+  get closed(): Promise<CloseStatus> {
+    return this.#engine.closed;
   }
 
   /** Message bytes sent but not yet taken by the transport, before compression and framing. */
@@ -129,14 +132,7 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
 
   /** Iterates over the messages; leaving the loop leaves the session open. */
   [Symbol.asyncIterator](): AsyncIterator<Message, undefined, undefined> {
-    const { inbox } = this.#engine;
-    return {
-      next: () => inbox.next(),
-      return: () => {
-        inbox.release();
-        return Promise.resolve({ done: true, value: undefined });
-      },
-    };
+    return new MessageIterator(this.#engine.inbox);
   }
 
   /**

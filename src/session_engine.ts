@@ -47,6 +47,8 @@ export interface EngineInit<Session> {
   readonly handlers?: EngineHandlers<Session>;
   /** Runs with the session: when it returns, the session closes with 1000, when it throws, 1011. */
   readonly run?: (session: Session) => unknown;
+  /** Is told of the end at once, before anybody who waits for `closed`. */
+  readonly onEnd?: (session: Session) => void;
   /** Is told what the user's functions throw. */
   readonly onError?: (error: unknown) => void;
 }
@@ -59,8 +61,6 @@ export class SessionEngine<Session> implements Owner {
   readonly timers: Timers;
   readonly inbox: Inbox;
   readonly keepalive: Keepalive;
-  /** How the session ended; settles once, when the connection is gone. */
-  readonly closed: Promise<CloseStatus>;
 
   readonly #session: Session;
   readonly #handlers: EngineInit<Session>["handlers"];
@@ -71,7 +71,10 @@ export class SessionEngine<Session> implements Owner {
   readonly #closing: Closing;
   readonly #turns: Turns;
   readonly #compression: Compression | null;
-  #settleClosed!: (status: CloseStatus) => void;
+  readonly #onEnd: EngineInit<Session>["onEnd"];
+  /** Made for the first who asks; most sessions are not asked while they are open. */
+  #closed: Promise<CloseStatus> | null = null;
+  #settleClosed: ((status: CloseStatus) => void) | null = null;
 
   /** Ends the wait for `open`: from our Close on the session always reads. */
   #startReading: (() => void) | null = null;
@@ -90,7 +93,7 @@ export class SessionEngine<Session> implements Owner {
     this.#handlers = init.handlers;
     this.#run = init.run;
     this.#onError = init.onError;
-    this.closed = new Promise((resolve) => this.#settleClosed = resolve);
+    this.#onEnd = init.onEnd;
     this.#compression = init.compression ?? null;
     this.protocol = new Protocol({
       role: init.role,
@@ -106,6 +109,15 @@ export class SessionEngine<Session> implements Owner {
     this.#turns = new Turns(this);
     // One microtask later, so that whoever makes the session can put it into its table first.
     queueMicrotask(() => this.#start());
+  }
+
+  /** How the session ended; settles once, when the connection is gone. */
+  get closed(): Promise<CloseStatus> {
+    if (this.#closed !== null) return this.#closed;
+    const status = this.#status;
+    return this.#closed = status !== null
+      ? Promise.resolve(status)
+      : new Promise((resolve) => this.#settleClosed = resolve);
   }
 
   /** Sends a message; see the session's `send()`. */
@@ -260,7 +272,10 @@ export class SessionEngine<Session> implements Owner {
     this.#compression?.close();
     this.#intake.stop();
     this.protocol.abandon();
-    this.#settleClosed(this.#status);
+    this.#settleClosed?.(this.#status);
+    this.#onEnd?.(this.#session);
+    // The handler comes when the code that ended the session is done.
+    if (this.#handlers?.close !== undefined) queueMicrotask(() => this.#tellHandler());
   }
 
   // For the turns.
@@ -270,18 +285,13 @@ export class SessionEngine<Session> implements Owner {
   }
 
   async #start(): Promise<void> {
-    const { open, close } = this.#handlers ?? {};
-    if (close !== undefined) {
-      this.closed.then((status) => close(this.#session, status))
-        .catch((error) => this.#onError?.(error));
-    }
     try {
-      const result = open?.(this.#session);
+      const result = this.#handlers?.open?.(this.#session);
       if (result !== undefined) await this.#opened(result);
     } catch (error) {
       this.#handlerFailed(error);
     }
-    if (this.#run !== undefined) void this.#runUser(this.#run);
+    if (this.#run !== undefined) this.#runUser(this.#run);
     this.keepalive.received();
     if (this.#status === null) this.#intake.start();
   }
@@ -296,12 +306,24 @@ export class SessionEngine<Session> implements Owner {
     if (this.#canSend) await Promise.race([opened, closing]);
   }
 
-  async #runUser(run: (session: Session) => unknown): Promise<void> {
+  #runUser(run: (session: Session) => unknown): void {
+    let result: unknown;
     try {
-      await run(this.#session);
-      if (this.#canSend) void this.close(CloseCode.Normal);
+      result = run(this.#session);
     } catch (error) {
-      this.#handlerFailed(error);
+      return this.#handlerFailed(error);
+    }
+    Promise.resolve(result).then(
+      () => void (this.#canSend && this.close(CloseCode.Normal)),
+      (error) => this.#handlerFailed(error),
+    );
+  }
+
+  async #tellHandler(): Promise<void> {
+    try {
+      await this.#handlers!.close!(this.#session, this.#status!);
+    } catch (error) {
+      this.#onError?.(error);
     }
   }
 

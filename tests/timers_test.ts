@@ -72,7 +72,8 @@ function incoming(
       policy: POLICY,
       fetch: undefined,
       timers: new Timers(clock),
-      admit: () => () => {},
+      admit: () => {},
+      release: () => {},
       onUpgraded: () => {},
       onDecided: () => resolve(),
       onDone: () => {},
@@ -368,9 +369,13 @@ class CountingClock extends FakeClock {
 class CountingTimers extends Timers {
   calls = 0;
 
-  override set(ms: number, callback: () => void): ReturnType<Timers["set"]> {
+  override set<T>(
+    ms: number,
+    callback: (argument: T) => void,
+    argument?: T,
+  ): ReturnType<Timers["set"]> {
     this.calls++;
-    return super.set(ms, callback);
+    return super.set(ms, callback, argument!);
   }
 }
 

@@ -45,6 +45,8 @@ export class Receiver {
   readonly #assembler: MessageAssembler;
   /** `null` where permessage-deflate has not been agreed on. */
   readonly #inflater: Inflater | null;
+  /** Takes what the inflater makes. */
+  readonly #sink: InflateSink | null;
 
   /** The bytes last received; consumed up to `#at`. */
   #input: Uint8Array = NOTHING;
@@ -76,6 +78,7 @@ export class Receiver {
     this.#role = role;
     this.#assembler = new MessageAssembler(limits);
     this.#inflater = inflater;
+    this.#sink = inflater && ((piece, isWhole) => this.#takeInflated(piece, isWhole));
   }
 
   /** Whether received bytes wait for {@linkcode Receiver.next}, or are being inflated. */
@@ -237,7 +240,7 @@ export class Receiver {
     // A header alone must not cost an inflater's memory.
     if (piece.length === 0 && !isLast) return this.#completePiece(frame);
     try {
-      const work = this.#inflater!.inflate(piece, isLast, this.#takeInflated);
+      const work = this.#inflater!.inflate(piece, isLast, this.#sink!);
       if (work !== undefined) {
         this.#wait(work);
         return null;
@@ -248,10 +251,10 @@ export class Receiver {
     return this.#completePiece(frame);
   }
 
-  readonly #takeInflated: InflateSink = (piece, isWhole) => {
+  #takeInflated(piece: Uint8Array, isWhole: boolean): void {
     if (isWhole) this.#inflated = this.#assembler.finishWhole(piece);
     else this.#assembler.push(piece);
-  };
+  }
 
   #wait(work: Promise<void>): void {
     const inflating: Promise<void> = work.then(
