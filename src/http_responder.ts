@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Cancellation } from "./cancellation.ts";
 import type { Timers } from "./clock.ts";
 import { BodyReader } from "./core/body.ts";
 import { concat } from "./core/bytes.ts";
@@ -40,7 +41,7 @@ export async function readBody(
   conn: LookaheadConn,
   { head, rest }: ReceivedHead,
   maxBodySize: number,
-  signal: AbortSignal,
+  cancellation: Cancellation,
 ): Promise<Uint8Array<ArrayBuffer> | null> {
   const framing = requestBodyFraming(head);
   const expectation = head.headers.get("expect");
@@ -54,7 +55,7 @@ export async function readBody(
     await conn.write(encodeResponse({ status: 100, headers: [] }));
   }
   while (!body.isComplete) {
-    const bytes = await conn.readUnless(signal);
+    const bytes = await conn.readUnless(cancellation);
     if (bytes === null) throw new HandshakeError("The body is incomplete", { status: 400 });
     body.receive(bytes);
   }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { Cancellation } from "./cancellation.ts";
 import type { Timer, Timers } from "./clock.ts";
 import { HandshakeError } from "./core/errors.ts";
 import { isUpgradeRequest } from "./core/handshake.ts";
@@ -46,7 +47,7 @@ export interface IncomingOptions<Data> {
 export class Incoming<Data> {
   readonly #conn: LookaheadConn;
   readonly #context: IncomingOptions<Data>;
-  readonly #aborted = new AbortController();
+  readonly #cancellation = new Cancellation();
   readonly #timer: Timer;
   /** There is room for us, to be given back. */
   #admitted: { readonly remoteAddr: Addr | undefined } | null = null;
@@ -74,14 +75,14 @@ export class Incoming<Data> {
       else if (isUpgradeRequest(received.head)) await this.#upgrade(received);
       else await this.#answer(received);
     } catch (error) {
-      if (!this.#aborted.signal.aborted) await this.#fail(error);
+      if (!this.#cancellation.isCancelled) await this.#fail(error);
     }
   }
 
   /** Refuses the connection now, with an answer if there is room for one, unless it has been decided. */
   drop(error: HandshakeError, hasRoom: boolean = true): void {
     if (this.#isDecided) return;
-    this.#aborted.abort(error);
+    this.#cancellation.cancel(error);
     // Half of a 101 may be under way, or TLS has not come far enough to carry an answer.
     const cannotAnswer = this.#isAccepting || (this.#context.isSecure && !this.#conn.hasReceived);
     if (cannotAnswer || !hasRoom) return this.#abandon();
@@ -91,7 +92,7 @@ export class Incoming<Data> {
 
   /** Ends the connection at once, whatever stage it is in. */
   close(): void {
-    this.#aborted.abort(new HandshakeError("The server has been shut down", { status: 503 }));
+    this.#cancellation.cancel(new HandshakeError("The server has been shut down", { status: 503 }));
     this.#conn.close();
   }
 
@@ -100,7 +101,7 @@ export class Incoming<Data> {
       return await readRequestHead(
         this.#conn,
         this.#context.options.limits,
-        this.#aborted.signal,
+        this.#cancellation,
       );
     } catch (error) {
       if (error instanceof HandshakeError) throw error;
@@ -111,33 +112,30 @@ export class Incoming<Data> {
   async #upgrade({ head, rest }: ReceivedHead): Promise<void> {
     const { policy, isSecure, onUpgraded } = this.#context;
     if (policy.accept !== undefined) this.#watchClient(rest);
-    const { signal } = this.#aborted;
+    const cancellation = this.#cancellation;
     const result = await upgrade(head, policy, {
       remoteAddr: this.#conn.remoteAddr,
       isSecure,
-      signal,
+      cancellation,
       timers: this.#context.timers,
       admit: (remoteAddr) => this.#admit(remoteAddr),
     });
     if (result instanceof Response) {
-      signal.throwIfAborted();
+      cancellation.check();
       this.#decide();
       return await this.#respond(result, head.method);
     }
-    if (!await this.#accept(result, signal)) return;
+    if (!await this.#accept(result)) return;
     onUpgraded(result, prepend(this.#conn.unwrap(), rest));
   }
 
   /** Writes the 101; returns whether the client is still there. */
-  async #accept(
-    { response, compression }: Upgraded<Data>,
-    signal: AbortSignal,
-  ): Promise<boolean> {
+  async #accept({ response, compression }: Upgraded<Data>): Promise<boolean> {
     try {
-      signal.throwIfAborted();
+      this.#cancellation.check();
       this.#isAccepting = true;
       await this.#conn.write(response);
-      signal.throwIfAborted();
+      this.#cancellation.check();
     } catch {
       compression?.close();
       this.#abandon();
@@ -154,7 +152,7 @@ export class Incoming<Data> {
     if (rest.length > 0) return; // it is there, and its next bytes wait until the session is open
     const gone = (): void => {
       if (this.#isDecided) return;
-      this.#aborted.abort(new HandshakeError("The client has left"));
+      this.#cancellation.cancel(new HandshakeError("The client has left"));
       this.#abandon();
     };
     this.#conn.peek().then((bytes) => bytes === null && gone(), gone);
@@ -165,9 +163,9 @@ export class Incoming<Data> {
     const { head } = received;
     if (fetch === undefined) throw upgradeRequired();
     checkMethod(head.method);
-    const { signal } = this.#aborted;
-    const body = await readBody(this.#conn, received, options.limits.maxBodySize, signal);
-    signal.throwIfAborted();
+    const cancellation = this.#cancellation;
+    const body = await readBody(this.#conn, received, options.limits.maxBodySize, cancellation);
+    cancellation.check();
     this.#admit(undefined);
     this.#decide();
     const hasBody = head.method !== "GET" && head.method !== "HEAD"; // else Request refuses one

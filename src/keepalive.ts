@@ -90,11 +90,14 @@ export class Keepalive {
     this.#timer = null;
   }
 
-  /** The session has ended: nobody will answer. */
-  end(error: unknown): void {
+  /** The session has ended: nobody will answer those who wait, who are told `why`. */
+  end(why: () => Error): void {
     this.stop();
-    for (const { reject } of this.#pending?.waiting ?? []) reject(error);
+    const waiting = this.#pending?.waiting ?? [];
     this.#pending = null;
+    if (waiting.length === 0) return; // an error costs much
+    const error = why();
+    for (const { reject } of waiting) reject(error);
   }
 
   #send(): void {

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Cancellation } from "./cancellation.ts";
 import { type Addr, type Conn, prepend } from "./runtime/conn.ts";
 
 /** A Conn with one read ahead. */
@@ -44,14 +45,15 @@ export class LookaheadConn implements Conn {
   }
 
   /**
-   * Like `read()`, but throws the signal's reason, and leaves the bytes in place, if the signal
-   * has been aborted when they come.
+   * Like `read()`, but throws the reason, and leaves the bytes in place, if there has been a
+   * cancellation when they come.
    */
-  async readUnless(signal: AbortSignal): Promise<Uint8Array | null> {
-    await this.peek();
+  async readUnless(cancellation: Cancellation): Promise<Uint8Array | null> {
+    const bytes = await this.peek();
     this.#hasReceived = true;
-    signal.throwIfAborted();
-    return await this.read();
+    cancellation.check();
+    this.#ahead = null;
+    return bytes;
   }
 
   /** The Conn itself, with what has been read ahead in front. */

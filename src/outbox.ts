@@ -154,12 +154,12 @@ export class Outbox {
     return protocol.bufferedAmount >= options.limits.sendHighWaterMark;
   }
 
-  /** Writes nothing more; those who wait are told `error`. */
-  end(error: unknown): void {
+  /** Writes nothing more; those who wait are told `why`. */
+  end(why: () => Error): void {
     this.#ended = true;
     this.#stallTimer?.cancel();
     this.#stallTimer = null;
-    this.#waiting?.reject(error);
+    this.#waiting?.reject(why());
     this.#waiting = null;
   }
 

@@ -217,7 +217,7 @@ export class SessionEngine<Session> implements Owner {
   }
 
   onWriteError(error: unknown): void {
-    this.#outbox.end(this.#closedError("send"));
+    this.#outbox.end(() => this.#closedError("send"));
     this.#closing.outputFailed(error);
   }
 
@@ -266,8 +266,8 @@ export class SessionEngine<Session> implements Owner {
     this.#status = this.#closing.status(error);
     this.#closing.end({ type: "lost" });
     this.conn.close();
-    this.keepalive.end(this.#closedError("ping"));
-    this.#outbox.end(this.#closedError("send"));
+    this.keepalive.end(() => this.#closedError("ping"));
+    this.#outbox.end(() => this.#closedError("send"));
     this.inbox.end();
     this.#compression?.close();
     this.#intake.stop();

@@ -6,6 +6,7 @@
  */
 
 import { type AddressSet, type ForwardedInfo, readForwarded } from "./address.ts";
+import type { Cancellation } from "./cancellation.ts";
 import type { Timers } from "./clock.ts";
 import { acceptCompression, type Compression } from "./compression.ts";
 import { type CheckedRequest, checkRequest, createResponse } from "./core/handshake.ts";
@@ -58,7 +59,7 @@ export interface UpgradeContext {
   readonly remoteAddr: Addr | undefined;
   /** Whether the connection itself is encrypted. */
   readonly isSecure: boolean;
-  readonly signal: AbortSignal;
+  readonly cancellation: Cancellation;
   readonly timers: Timers;
   /** Throws a {@linkcode HandshakeError} if there is no room for the client. */
   readonly admit: (remoteAddr: Addr | undefined) => void;
@@ -84,11 +85,11 @@ export interface Upgraded<Data> {
 export async function readRequestHead(
   conn: LookaheadConn,
   limits: Required<Limits>,
-  signal: AbortSignal,
+  cancellation: Cancellation,
 ): Promise<ReceivedHead | null> {
   const reader = HeadReader.forRequests(limits);
   while (true) {
-    const bytes = await conn.readUnless(signal);
+    const bytes = await conn.readUnless(cancellation);
     if (bytes === null) return null;
     const head = reader.receive(bytes);
     if (head !== null) return { head, rest: reader.rest };
@@ -112,11 +113,10 @@ export async function upgrade<Data>(
   checkTarget(checked, forwarded, isSecure, policy);
   context.admit(remoteAddr);
   const request = createRequestInfo(head, isSecure ?? false);
-  const { signal } = context;
   const accepted = await policy.accept?.(request, {
     remoteAddr,
     protocols: checked.protocols,
-    signal,
+    signal: context.cancellation.signal,
   });
   if (accepted instanceof Response) return accepted;
   const protocol = accepted?.protocol ?? choose(policy.protocols, checked.protocols);

@@ -93,6 +93,7 @@ const PARTS: Readonly<Record<string, Part>> = {
       "src/upgrade.ts",
       "src/address.ts",
       "src/admission.ts",
+      "src/cancellation.ts",
       "src/http_responder.ts",
       "src/incoming.ts",
       "src/lookahead.ts",

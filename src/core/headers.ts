@@ -14,6 +14,33 @@ export type HeadersInput =
   | Readonly<Record<string, string>>
   | Iterable<readonly [name: string, value: string]>;
 
+/** Names that most handshakes have: each session would otherwise keep copies of its own. */
+const COMMON_NAMES: ReadonlyMap<string, string> = new Map(
+  [
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "cache-control",
+    "connection",
+    "cookie",
+    "host",
+    "origin",
+    "pragma",
+    "sec-fetch-dest",
+    "sec-fetch-mode",
+    "sec-fetch-site",
+    "sec-websocket-extensions",
+    "sec-websocket-key",
+    "sec-websocket-protocol",
+    "sec-websocket-version",
+    "upgrade",
+    "user-agent",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+  ].map((name) => [name, name]),
+);
+
 /** Header fields in the order received; names in lower case, repeated ones kept apart. */
 export class HeaderList implements Iterable<[name: string, value: string]> {
   /** Names and values in turns: an array for each field would be most of what an idle session holds. */
@@ -26,7 +53,8 @@ export class HeaderList implements Iterable<[name: string, value: string]> {
 
   /** Adds a field behind the others. */
   append(name: string, value: string): void {
-    this.#fields.push(name.toLowerCase(), value);
+    const key = name.toLowerCase();
+    this.#fields.push(COMMON_NAMES.get(key) ?? key, value);
   }
 
   /** All values of a field joined by `", "`; `null` if there is none (RFC 9110 section 5.3). */
@@ -59,6 +87,16 @@ const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 /** Whether `text` is a token (RFC 9110 section 5.6.2). */
 export function isToken(text: string): boolean {
   return TOKEN.test(text);
+}
+
+const TOKEN_BYTES: readonly boolean[] = Array.from(
+  { length: 256 },
+  (_, byte) => isToken(String.fromCharCode(byte)),
+);
+
+/** Whether a character, as a byte, may stand in a token. */
+export function isTokenByte(byte: number): boolean {
+  return TOKEN_BYTES[byte];
 }
 
 /** The elements of a comma-separated list; empty ones count for nothing (RFC 9110 section 5.6.1). */

@@ -23,8 +23,18 @@ export function checkHost(headers: HeaderList, fail: Fail): string {
   return hosts[0];
 }
 
+/** The last that was one: clients of a server name the same. */
+let lastHost = "";
+
 /** Whether `text` is a host with an optional port, as in a Host field. */
 export function isHost(text: string): boolean {
+  if (text !== "" && text === lastHost) return true;
+  if (!canBeHost(text)) return false;
+  lastHost = text;
+  return true;
+}
+
+function canBeHost(text: string): boolean {
   const match = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+,;=-]{1,255})(?::(\d{0,5}))?$/i.exec(text);
   if (match === null || Number(match[1] ?? 0) > 65_535) return false;
   // A URL will be made of it, so that must be possible, too. Which names that begin with xn-- are

@@ -7,10 +7,11 @@
 
 import type { BodyFraming } from "./body.ts";
 import { HandshakeError } from "./errors.ts";
-import { checkField, HeaderList, isToken, trimSpace } from "./headers.ts";
+import { checkField, HeaderList, isToken, isTokenByte, trimSpace } from "./headers.ts";
 import { checkHost, checkTarget } from "./host.ts";
 import { show } from "./show.ts";
 import { STATUS_TEXT } from "./status_text.ts";
+import { decodeUtf8 } from "./utf8.ts";
 
 /** What bounds a head. */
 export interface HeadLimits {
@@ -42,6 +43,8 @@ export interface ResponseHead {
   readonly headers: HeaderList;
 }
 
+const NOTHING = new Uint8Array(0);
+
 const CR = 0x0d;
 const LF = 0x0a;
 const TAB = 0x09;
@@ -60,16 +63,20 @@ interface HeadKind<Head> {
 /** Reads one head from bytes that are cut anywhere. */
 export class HeadReader<Head> {
   /** Bytes behind the head, once it is complete: a copy. */
-  rest: Uint8Array = new Uint8Array(0);
+  rest: Uint8Array = NOTHING;
 
   readonly #limits: HeadLimits;
   readonly #kind: HeadKind<Head>;
   /** Makes the head from its fields; known once the first line has been read. */
   #finish: ((headers: HeaderList) => Head) | null = null;
-  readonly #headers = new HeaderList();
-  /** The bytes of the current line so far. */
-  #line = new Uint8Array(128);
-  #lineSize = 0;
+  /** The bytes of the first line, then those of all fields, without line ends. */
+  #bytes = new Uint8Array(256);
+  #filled = 0;
+  /** Where the current line begins, and where its token ends. */
+  #lineStart = 0;
+  #tokenEnd = 0;
+  /** Where each field begins, its colon stands, and it ends: one string is made for all. */
+  readonly #fields: number[] = [];
   /** What ends the token that the current line begins with; `null` once it is there. */
   #delimiter: number | null;
   #size = 0;
@@ -97,7 +104,7 @@ export class HeadReader<Head> {
     for (let i = 0; i < bytes.length; i++) {
       const head = this.#take(bytes[i]);
       if (head === null) continue;
-      this.rest = new Uint8Array(bytes.subarray(i + 1));
+      if (i + 1 < bytes.length) this.rest = new Uint8Array(bytes.subarray(i + 1));
       return head;
     }
     return null;
@@ -124,16 +131,16 @@ export class HeadReader<Head> {
       throw this.#kind.fail(`control character 0x${byte.toString(16).padStart(2, "0")}`);
     }
     const { maxHeaderLine } = this.#limits;
-    if (this.#lineSize === maxHeaderLine) {
+    if (this.#filled - this.#lineStart === maxHeaderLine) {
       const what = this.#finish === null ? "the first line" : "a header line";
       throw this.#tooMuch(`${what} is longer than ${maxHeaderLine} bytes (limits.maxHeaderLine)`);
     }
-    if (this.#lineSize === this.#line.length) {
-      const longer = new Uint8Array(this.#line.length * 2);
-      longer.set(this.#line);
-      this.#line = longer;
+    if (this.#filled === this.#bytes.length) {
+      const longer = new Uint8Array(this.#bytes.length * 2);
+      longer.set(this.#bytes);
+      this.#bytes = longer;
     }
-    this.#line[this.#lineSize++] = byte;
+    this.#bytes[this.#filled++] = byte;
     if (this.#delimiter !== null) this.#checkStart(byte);
   }
 
@@ -143,44 +150,55 @@ export class HeadReader<Head> {
    * readers. The line may hold a secret: no more of it than this byte goes into the message.
    */
   #checkStart(byte: number): void {
-    if (byte === this.#delimiter && this.#lineSize > 1) {
+    if (byte === this.#delimiter && this.#filled > this.#lineStart + 1) {
       this.#delimiter = null;
+      this.#tokenEnd = this.#filled - 1;
       return;
     }
-    const char = String.fromCharCode(byte);
-    if (isToken(char)) return;
+    if (isTokenByte(byte)) return;
     const where = this.#finish === null ? "the method" : "a header name";
-    throw this.#kind.fail(`character ${show(char)} stands in ${where}`);
+    throw this.#kind.fail(`character ${show(String.fromCharCode(byte))} stands in ${where}`);
   }
 
   #endLine(): Head | null {
-    const line = latin1(this.#line.subarray(0, this.#lineSize));
-    this.#lineSize = 0;
+    const isEmpty = this.#filled === this.#lineStart;
     if (this.#finish === null) {
       // "a server ... SHOULD ignore at least one empty line (CRLF) received prior to the
       // request-line" (RFC 9112 section 2.2): we ignore one.
-      if (line === "" && !this.#skippedLine) {
+      if (isEmpty && !this.#skippedLine) {
         this.#skippedLine = true;
         return null;
       }
-      this.#finish = this.#kind.parse(line);
-    } else if (line === "") {
-      return this.#finish(this.#headers);
+      this.#finish = this.#kind.parse(latin1(this.#bytes.subarray(0, this.#filled)));
+      this.#filled = 0;
+    } else if (isEmpty) {
+      return this.#finish(this.#createHeaders());
     } else {
-      this.#addField(line);
+      this.#addField();
     }
+    this.#lineStart = this.#filled;
     this.#delimiter = COLON;
     return null;
   }
 
-  #addField(line: string): void {
+  #addField(): void {
     const { maxHeaders } = this.#limits;
-    if (this.#headers.size >= maxHeaders) {
+    if (this.#fields.length >= 3 * maxHeaders) {
       throw this.#tooMuch(`the head has more than ${maxHeaders} fields (limits.maxHeaders)`);
     }
     if (this.#delimiter !== null) throw this.#kind.fail("a header line has no colon");
-    const colon = line.indexOf(":");
-    this.#headers.append(line.slice(0, colon), trimSpace(line.slice(colon + 1)));
+    this.#fields.push(this.#lineStart, this.#tokenEnd, this.#filled);
+  }
+
+  #createHeaders(): HeaderList {
+    const text = latin1(this.#bytes.subarray(0, this.#filled));
+    const headers = new HeaderList();
+    const fields = this.#fields;
+    for (let i = 0; i < fields.length; i += 3) {
+      const colon = fields[i + 1];
+      headers.append(text.slice(fields[i], colon), trimSpace(text.slice(colon + 1, fields[i + 2])));
+    }
+    return headers;
   }
 
   #tooMuch(why: string): HandshakeError {
@@ -286,15 +304,24 @@ function encodeHead(
     text += `${name}: ${value}\r\n`;
   }
   text += "\r\n";
-  return Uint8Array.from(text, (char) => char.charCodeAt(0));
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
 }
 
 function latin1(bytes: Uint8Array): string {
+  if (isAscii(bytes)) return decodeUtf8(bytes);
   let text = "";
   for (let at = 0; at < bytes.length; at += 4096) {
     text += String.fromCharCode(...bytes.subarray(at, at + 4096));
   }
   return text;
+}
+
+function isAscii(bytes: Uint8Array): boolean {
+  let bits = 0;
+  for (let i = 0; i < bytes.length; i++) bits |= bytes[i];
+  return bits < 0x80;
 }
 
 function requestError(why: string, status = 400): HandshakeError {
