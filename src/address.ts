@@ -35,6 +35,7 @@ export class AddressSet {
   }
 
   hasIp(text: string): boolean {
+    if (this.#blocks.length === 0) return false;
     const bytes = parseIp(text);
     if (bytes === null) return false;
     return this.#blocks.some((block) =>

@@ -39,6 +39,11 @@ export type Received =
 
 const NOTHING = new Uint8Array(0);
 
+/** The header last read by anybody: most frames are done with before the next one is. */
+const header: MutableHeader = emptyHeader();
+
+const texts = new TextBatch();
+
 /** Reads frames from bytes that are cut anywhere. */
 export class Receiver {
   readonly #role: Role;
@@ -57,9 +62,6 @@ export class Receiver {
   /** The frame whose payload is coming in, and how much of it is missing. */
   #frame: DecodedHeader | null = null;
   #missing = 0;
-  /** What `#frame` is filled with, over and over. */
-  readonly #header: MutableHeader = emptyHeader();
-  readonly #texts = new TextBatch();
   /** The assembler knows of the frame, whose payload comes in pieces. */
   #isAnnounced = false;
   /** Collects the payload of a control frame. */
@@ -95,7 +97,7 @@ export class Receiver {
   receive(bytes: Uint8Array): void {
     this.#input = bytes;
     this.#at = 0;
-    this.#texts.clear();
+    texts.renew(bytes);
   }
 
   /**
@@ -112,8 +114,11 @@ export class Receiver {
     while (this.#frame !== null || this.#readHeader()) {
       const received = this.#readPayload(this.#frame!);
       if (received !== null) return received;
+      if (this.#frame === null) continue;
+      // Its end has not arrived, and the next header anybody reads must not take its place.
+      if (this.#frame === header) this.#frame = { ...header };
       if (this.#inflating !== null) return null;
-      if (this.#frame !== null) break;
+      break;
     }
     this.#input = NOTHING; // an idle connection keeps no read buffer alive
     this.#at = 0;
@@ -132,7 +137,6 @@ export class Receiver {
   }
 
   #readHeader(): boolean {
-    const header = this.#header;
     const part = this.#headerPart;
     const isComplete = part === null
       ? readHeader(header, this.#input, this.#at, this.#input.length)
@@ -161,7 +165,7 @@ export class Receiver {
   #completeHeader(part: Uint8Array): boolean {
     while (this.hasInput) {
       part[this.#headerPartSize++] = this.#input[this.#at++];
-      if (readHeader(this.#header, part, 0, this.#headerPartSize)) return true;
+      if (readHeader(header, part, 0, this.#headerPartSize)) return true;
     }
     return false;
   }
@@ -220,7 +224,7 @@ export class Receiver {
     this.#assembler.checkSize(length);
     this.#at += length;
     if (opcode === Opcode.Text) {
-      const text = this.#texts.take(this.#input, at, length, mask);
+      const text = texts.take(this.#input, at, length, mask);
       if (text !== null) return text;
     }
     return this.#assembler.whole(opcode as MessageOpcode, this.#input, at, length, mask ?? 0);

@@ -20,19 +20,24 @@ const scratch = new Uint8Array(MAX_BATCH);
 /** FIN and the opcode of text. */
 const WHOLE_TEXT = 0x81;
 
-/** The texts of one read that have been decoded ahead. */
+const NOTHING = new Uint8Array(0);
+
+/**
+ * The texts of one read that have been decoded ahead. One is enough for all connections: what it
+ * knows of another read counts for nothing.
+ */
 export class TextBatch {
+  /** The read. */
+  #input: Uint8Array = NOTHING;
   #text = "";
   /** Where the next message begins. */
   #at = 0;
   /** Frames that begin before this position of the input have been looked at. */
   #end = 0;
 
-  /** Forgets the read. */
-  clear(): void {
-    this.#text = "";
-    this.#at = 0;
-    this.#end = 0;
+  /** Says that other bytes are in `input` now. */
+  renew(input: Uint8Array): void {
+    if (this.#input === input) this.#input = NOTHING;
   }
 
   /**
@@ -41,7 +46,7 @@ export class TextBatch {
    */
   take(input: Uint8Array, at: number, length: number, key: number | null): string | null {
     if (length > MAX_SHORT) return null;
-    if (at >= this.#end) this.#gather(input, at, length, key);
+    if (input !== this.#input || at >= this.#end) this.#gather(input, at, length, key);
     if (this.#at === this.#text.length) return length === 0 ? "" : null;
     const from = this.#at;
     this.#at += length;
@@ -50,6 +55,7 @@ export class TextBatch {
 
   #gather(input: Uint8Array, at: number, length: number, key: number | null): void {
     const headSize = key === null ? 2 : 6;
+    this.#input = input;
     let size = 0;
     let bits = 0;
     let mask = key ?? 0;

@@ -284,7 +284,5 @@ async function startTls(
 }
 
 function toAddr(addr: DenoAddr): Addr {
-  return addr.transport === "unix"
-    ? { transport: "unix", path: addr.path ?? "" }
-    : { transport: "tcp", hostname: addr.hostname!, port: addr.port! };
+  return addr.transport === "unix" ? { transport: "unix", path: addr.path ?? "" } : addr as Addr;
 }

@@ -119,9 +119,8 @@ export class NodeSocket implements Conn {
   }
 
   #closed(): void {
-    const error = this.#error ?? new Error("The connection is closed");
     this.#inflow.end(this.#error);
-    this.#rejectWrite?.(error);
+    this.#rejectWrite?.(this.#error ?? new Error("The connection is closed"));
     this.#rejectWrite = null;
   }
 }

@@ -68,14 +68,38 @@ describe("TextBatch", () => {
     }
   });
 
-  test("forgets a read when told to", () => {
+  test("knows nothing of other bytes in the same place, once told of them", () => {
     const batch = new TextBatch();
-    const read = (text: string): string | null => {
-      const frames = [text, text].map((part) => encodeFrame({ opcode: 1, payload: utf8(part) }));
-      batch.clear();
-      return batch.take(joinBytes(...frames), 2, text.length, null);
-    };
-    assertEquals(["one", "two"].map(read), ["one", "two"]);
+    const place = new Uint8Array(6);
+    for (const text of ["a", "b"]) {
+      const frame = encodeFrame({ opcode: 1, payload: utf8(text) });
+      place.set(joinBytes(frame, frame));
+      batch.renew(place);
+      assertEquals([batch.take(place, 2, 1, null), batch.take(place, 5, 1, null)], [text, text]);
+    }
+  });
+
+  test("serves reads in turns, each its own texts", () => {
+    const batch = new TextBatch();
+    const reads = ["a", "b", "c"].map((name) => ({
+      name,
+      input: joinBytes(
+        ...Array.from(
+          { length: 50 },
+          (_, i) => encodeFrame({ opcode: 1, payload: utf8(name + String(i % 10)), mask: MASK }),
+        ),
+      ),
+      next: 0,
+    }));
+    const random = seededRandom(7);
+    for (let turn = 0; turn < 1000; turn++) {
+      const read = reads[Math.floor(random() * 3)];
+      if (random() < 0.1) batch.renew(read.input);
+      if (read.next === 50) continue;
+      const text = batch.take(read.input, 8 * read.next + 6, 2, KEY);
+      assertEquals(text, read.name + String(read.next++ % 10));
+    }
+    assertEquals(reads.map(({ next }) => next), [50, 50, 50]);
   });
 
   test("agrees with decoding each on its own", () => {
