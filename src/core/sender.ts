@@ -111,10 +111,10 @@ export class Sender {
   readonly #queue = new ByteQueue();
   /** A message is being compressed; then `#waiting` goes on. */
   #deflating: Promise<void> | null = null;
-  #waiting: Waiting[] = [];
+  #waiting: Waiting[] | null = null;
   /** Bytes of the messages that are being compressed or wait for that. */
   #waitingSize = 0;
-  #pongs: Uint8Array[] = [];
+  #pongs: Uint8Array[] | null = null;
   #ping: Uint8Array | null = null;
   #closeSent = false;
   #isAbandoned = false;
@@ -188,8 +188,9 @@ export class Sender {
    */
   pong(payload: Uint8Array): void {
     if (this.#closeSent || this.#isAbandoned) return;
-    if (this.#pongs.length >= this.#maxPendingPongs) this.#pongs.pop();
-    this.#pongs.push(new Uint8Array(payload));
+    const pongs = this.#pongs ??= [];
+    if (pongs.length >= this.#maxPendingPongs) pongs.pop();
+    pongs.push(new Uint8Array(payload));
   }
 
   /** Queues the Close frame; throws as {@linkcode encodeClose} does. */
@@ -199,12 +200,12 @@ export class Sender {
     if (this.#closeSent || this.#isAbandoned) return;
     this.#closeSent = true;
     if (this.#deflating === null) this.#append(Opcode.Close, payload, 0);
-    else this.#waiting.push({ opcode: Opcode.Close, payload, compress: false });
+    else this.#enqueue({ opcode: Opcode.Close, payload, compress: false });
   }
 
   /** Whether there is something to write now. */
   get hasOutput(): boolean {
-    return !this.#queue.isEmpty || this.#pongs.length > 0 || this.#ping !== null;
+    return !this.#queue.isEmpty || this.#pongs !== null || this.#ping !== null;
   }
 
   /** The next bytes to write, or `null`; unchanged until {@linkcode Sender.written}. */
@@ -222,8 +223,8 @@ export class Sender {
   abandon(): void {
     this.#isAbandoned = true;
     this.#queue.abandon();
-    this.#waiting = [];
-    this.#pongs = [];
+    this.#waiting = null;
+    this.#pongs = null;
     this.#ping = null;
   }
 
@@ -234,7 +235,12 @@ export class Sender {
 
   #wait(message: Waiting): void {
     this.#waitingSize += sizeOf(message);
-    this.#waiting.push(message);
+    this.#enqueue(message);
+  }
+
+  #enqueue(message: Waiting): void {
+    if (this.#waiting === null) this.#waiting = [message];
+    else this.#waiting.push(message);
   }
 
   #encode(opcode: Opcode, payload: Uint8Array, compress: boolean | undefined): void {
@@ -284,11 +290,11 @@ export class Sender {
   }
 
   #goOn(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
+    const waiting = this.#waiting ?? [];
+    this.#waiting = null;
     for (const message of waiting) {
       if (this.#deflating !== null) {
-        this.#waiting.push(message);
+        this.#enqueue(message);
       } else if (message instanceof PreparedMessage) {
         this.#waitingSize -= message.size;
         this.#encodePrepared(message);
@@ -325,10 +331,11 @@ export class Sender {
 
   /** Puts pongs, then our ping, in front of the messages that wait. */
   #flushControl(): void {
-    if (this.#pongs.length === 0 && this.#ping === null) return;
-    const frames = this.#pongs.map((pong) => encodeFrame(Opcode.Pong, pong, this.#nextMask()));
+    const pongs = this.#pongs ?? [];
+    if (pongs.length === 0 && this.#ping === null) return;
+    const frames = pongs.map((pong) => encodeFrame(Opcode.Pong, pong, this.#nextMask()));
     if (this.#ping !== null) frames.push(encodeFrame(Opcode.Ping, this.#ping, this.#nextMask()));
-    this.#pongs = [];
+    this.#pongs = null;
     this.#ping = null;
     this.#queue.prepend(concat(frames));
   }
