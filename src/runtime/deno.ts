@@ -64,6 +64,9 @@ const SMALL = 512;
 /** As long as reads fill their buffer, the next one gets four times as much, up to this. */
 const LARGE = 262_144;
 
+/** So many reads in a row must be small before the next one gets a shorter buffer. */
+const SMALL_READS = 8;
+
 /** What all buffers may have above {@linkcode SMALL}; then connections do with what they have. */
 const MAX_LARGE_BYTES = 16_777_216;
 
@@ -77,6 +80,8 @@ class DenoSocket implements Conn, ConnFlow {
   #buffer: Uint8Array = new Uint8Array(SMALL);
   /** Bytes that the last read brought. */
   #filled = 0;
+  /** How many reads in a row could have done with a shorter buffer. */
+  #smallReads = 0;
   #isClosed = false;
   #sink: ConnSink | null = null;
 
@@ -152,8 +157,12 @@ class DenoSocket implements Conn, ConnFlow {
 
   #resize(): void {
     const { length } = this.#buffer;
+    if (this.#filled >= length / 8) this.#smallReads = 0;
     if (this.#filled === length) this.#useBuffer(Math.min(length * 4, LARGE));
-    else if (this.#filled < length / 8) this.#useBuffer(Math.max(length / 4, SMALL));
+    else if (this.#filled < length / 8 && ++this.#smallReads === SMALL_READS) {
+      this.#smallReads = 0;
+      this.#useBuffer(Math.max(length / 4, SMALL));
+    }
   }
 
   #useBuffer(size: number): void {
