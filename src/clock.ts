@@ -21,29 +21,19 @@ export interface Clock {
 
 declare const setImmediate: (callback: () => void) => unknown;
 
-/** Milliseconds that immediate callbacks may follow one another on Deno. */
-const DENO_BUSY = 5;
+const NOTHING = new Uint8Array(0);
 
 /**
- * As long as immediate callbacks follow one another, Deno looks at its sockets only once in 61 rounds
- * of its loop: the others' turn would not come. Before a timer it always does, at the price of a
- * millisecond; so one comes into a chain of immediate callbacks every five.
+ * Deno looks at its sockets only when it has nothing to do: while immediate callbacks follow one
+ * another, once in 61 rounds of its loop. So a turn is the shortest thing that it leaves to another
+ * thread, and waits for; whoever asks meanwhile waits for the same.
  */
 function createDenoTurn(): () => Promise<void> {
-  let looked = 0;
-  let last = 0;
-  return () => {
-    const now = performance.now();
-    if (now - last > DENO_BUSY) looked = now; // it had nothing to do in between
-    last = now;
-    if (now - looked < DENO_BUSY) return immediate();
-    return new Promise((resolve) =>
-      setTimeout(() => {
-        looked = last = performance.now();
-        resolve();
-      }, 0)
-    );
-  };
+  let turn: Promise<void> | null = null;
+  return () =>
+    turn ??= crypto.subtle.digest("SHA-1", NOTHING).then(() => {
+      turn = null;
+    });
 }
 
 function immediate(): Promise<void> {

@@ -28,6 +28,8 @@ interface Piece {
   lent: boolean;
   /** The bytes are a buffer of the pool. */
   pooled: boolean;
+  /** The piece begins inside a frame. */
+  inside: boolean;
   next: Piece | null;
 }
 
@@ -54,17 +56,19 @@ export class ByteQueue {
 
   /** Whether bytes may go in front without landing inside a frame. */
   get isAtBoundary(): boolean {
-    return this.#sent === 0 && this.#underWay === 0;
+    return this.#sent === 0 && this.#underWay === 0 && this.#first?.inside !== true;
   }
 
   /**
    * Room for `size` bytes at the end of the queue. The caller fills `tail` from the returned
-   * position, at once. `payload` is what these bytes add to {@linkcode ByteQueue.payloadSize}.
+   * position, at once. `payload` is what these bytes add to {@linkcode ByteQueue.payloadSize};
+   * `inside` says that they go on with the frame whose beginning was appended last, in a piece that
+   * nothing joins.
    */
-  reserve(size: number, payload: number): number {
+  reserve(size: number, payload: number, inside: boolean = false): number {
     const last = this.#last;
     if (last !== null && last.lent) own(last);
-    const piece = last !== null && fits(last, size) ? last : this.#open(size);
+    const piece = last !== null && fits(last, size) ? last : this.#open(size, inside);
     if (piece.used + size > piece.bytes.length) grow(piece, piece.used + size);
     const at = piece.used;
     piece.used += size;
@@ -105,6 +109,7 @@ export class ByteQueue {
       sealed: true,
       lent,
       pooled: false,
+      inside: false,
       next: null,
     });
     this.#payloadSize += payload;
@@ -122,6 +127,7 @@ export class ByteQueue {
         sealed: true,
         lent: false,
         pooled: false,
+        inside: false,
         next: first,
       };
       this.#first = piece;
@@ -177,9 +183,18 @@ export class ByteQueue {
     this.#payloadSize = 0;
   }
 
-  #open(size: number): Piece {
+  #open(size: number, inside: boolean): Piece {
     const { bytes, pooled } = takeBuffer(size);
-    const piece = { bytes, used: 0, payload: 0, sealed: false, lent: false, pooled, next: null };
+    const piece = {
+      bytes,
+      used: 0,
+      payload: 0,
+      sealed: inside, // what comes behind a long frame may have to wait for pongs
+      lent: false,
+      pooled,
+      inside,
+      next: null,
+    };
     this.#append(piece);
     return piece;
   }

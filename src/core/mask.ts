@@ -16,7 +16,7 @@ const WORDS_FROM = 64;
  */
 export function applyMask(bytes: Uint8Array, key: number, phase: number = 0): void {
   if (key === 0) return;
-  const rotated = rotate(key, phase);
+  const rotated = rotateKey(key, phase);
   if (bytes.length < WORDS_FROM) {
     maskBytes(bytes, 0, bytes.length, rotated);
     return;
@@ -24,7 +24,7 @@ export function applyMask(bytes: Uint8Array, key: number, phase: number = 0): vo
   const head = -bytes.byteOffset & 3; // up to the first 32-bit boundary of the buffer
   const words = (bytes.length - head) >>> 2;
   maskBytes(bytes, 0, head, rotated);
-  const aligned = rotate(rotated, head);
+  const aligned = rotateKey(rotated, head);
   const view = new Int32Array(bytes.buffer, bytes.byteOffset + head, words);
   maskWords(view, words, inPlatformOrder(aligned));
   maskBytes(bytes, head + (words << 2), bytes.length, aligned);
@@ -92,7 +92,7 @@ function inScratch(bytes: Uint8Array, key: number): Uint8Array<ArrayBuffer> {
 }
 
 /** The key as seen from payload position `phase` on. */
-function rotate(key: number, phase: number): number {
+export function rotateKey(key: number, phase: number): number {
   const bits = (phase & 3) << 3;
   return bits === 0 ? key : (key << bits) | (key >>> (32 - bits));
 }

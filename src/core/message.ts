@@ -150,13 +150,13 @@ export class MessageAssembler {
 }
 
 /**
- * Makes room for `needed` bytes. A first frame never gets more than it has announced; behind it
- * the buffer doubles, so that many small fragments cost linear time.
+ * Makes room for `needed` bytes. A first frame gets four times what has come, and never more than it
+ * has announced; behind it the buffer doubles, so that many small fragments cost linear time.
  */
 function grow(assembly: Assembly, needed: number): void {
   const { buffer, fragments, announced } = assembly;
   const capacity = fragments === 1
-    ? Math.min(announced, Math.max(needed, buffer.length * 4, FIRST_CAPACITY))
+    ? Math.min(announced, Math.max(needed * 16, FIRST_CAPACITY))
     : Math.max(needed, buffer.length * 2, FIRST_CAPACITY);
   assembly.buffer = new Uint8Array(capacity);
   assembly.buffer.set(buffer.subarray(0, assembly.size));

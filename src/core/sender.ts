@@ -6,11 +6,11 @@
  * @module
  */
 
-import { ByteQueue } from "./byte_queue.ts";
+import { ByteQueue, MAX_WRITE_SIZE } from "./byte_queue.ts";
 import { concat } from "./bytes.ts";
 import { encodeClose } from "./close.ts";
 import { headerSize, MAX_CONTROL_PAYLOAD, Opcode, RSV1, writeHead } from "./frame.ts";
-import { copyMasked } from "./mask.ts";
+import { copyMasked, rotateKey } from "./mask.ts";
 import type { MessageCodec } from "./permessage_deflate.ts";
 import { encodeUtf8, encodeUtf8Once } from "./utf8.ts";
 
@@ -325,8 +325,31 @@ export class Sender {
   #append(opcode: Opcode, payload: Uint8Array, counted: number, rsv: number = 0): void {
     const mask = this.#nextMask();
     const size = headerSize(payload.length, mask !== null) + payload.length;
+    if (size > MAX_WRITE_SIZE) return this.#appendLong(opcode, payload, mask, counted, rsv);
     const at = this.#queue.reserve(size, counted);
     writeFrame(this.#queue.tail, at, opcode, payload, mask, rsv);
+  }
+
+  /** A frame in pieces of the pool: each of them is one write. */
+  #appendLong(
+    opcode: Opcode,
+    payload: Uint8Array,
+    mask: number | null,
+    counted: number,
+    rsv: number,
+  ): void {
+    const queue = this.#queue;
+    const { length } = payload;
+    const head = headerSize(length, mask !== null);
+    const at = queue.reserve(MAX_WRITE_SIZE, 0);
+    const first = MAX_WRITE_SIZE - head;
+    writeHead(queue.tail, at, FIN | (rsv << 4) | opcode, length, mask);
+    copyMasked(queue.tail, at + head, payload, 0, first, mask ?? 0);
+    for (let from = first; from < length; from += MAX_WRITE_SIZE) {
+      const size = Math.min(length - from, MAX_WRITE_SIZE);
+      const start = queue.reserve(size, from + size === length ? counted : 0, true);
+      copyMasked(queue.tail, start, payload, from, size, rotateKey(mask ?? 0, from));
+    }
   }
 
   /** Puts pongs, then our ping, in front of the messages that wait. */

@@ -1,5 +1,5 @@
 import { describe, test } from "node:test";
-import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { Protocol } from "../../src/core/protocol.ts";
 import { prepareMessage } from "../../src/core/sender.ts";
 import { countAllocations } from "../allocations.ts";
@@ -54,7 +54,7 @@ describe("Sender's writes", () => {
     const message = seededBytes(1000 * KIB, 1);
     const { copied, allocated } = countAllocations(() => sender.message(message));
     assertEquals(copied, message.length);
-    assertEquals(allocated, message.length + 10);
+    assert(allocated <= message.length + 256 * KIB, `${allocated} bytes of buffers`);
   });
 });
 
