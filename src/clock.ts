@@ -23,17 +23,26 @@ declare const setImmediate: (callback: () => void) => unknown;
 
 const NOTHING = new Uint8Array(0);
 
+/** Milliseconds that immediate callbacks may follow one another on Deno. */
+const DENO_BUSY = 5;
+
 /**
- * Deno looks at its sockets only when it has nothing to do: while immediate callbacks follow one
- * another, once in 61 rounds of its loop. So a turn is the shortest thing that it leaves to another
- * thread, and waits for; whoever asks meanwhile waits for the same.
+ * As long as immediate callbacks follow one another, Deno looks at its sockets only once in 61 rounds
+ * of its loop: the others' turn would not come. It does look where it has to wait for another thread,
+ * so every millisecond a turn is the shortest thing that it leaves to one.
  */
 function createDenoTurn(): () => Promise<void> {
-  let turn: Promise<void> | null = null;
-  return () =>
-    turn ??= crypto.subtle.digest("SHA-1", NOTHING).then(() => {
-      turn = null;
+  let looked = 0;
+  let last = 0;
+  return () => {
+    const now = performance.now();
+    if (now - last > DENO_BUSY) looked = now; // it had nothing to do in between
+    last = now;
+    if (now - looked < DENO_BUSY) return immediate();
+    return crypto.subtle.digest("SHA-1", NOTHING).then(() => {
+      looked = last = performance.now();
     });
+  };
 }
 
 function immediate(): Promise<void> {
@@ -116,6 +125,8 @@ export class Timers {
   /** The numbers of the slots, ascending; slots that have emptied are still listed. */
   #order: number[] = [];
   #wake: Wake | null = null;
+  #turn: Promise<void> | null = null;
+  readonly #turned = (): void => void (this.#turn = null);
   /** Milliseconds during which nothing could run. */
   #lost = 0;
   readonly #forget = (timer: WheelTimer): void => this.#remove(timer);
@@ -136,9 +147,9 @@ export class Timers {
     return now - late - GRACE;
   }
 
-  /** See {@linkcode Clock.turn}. */
+  /** See {@linkcode Clock.turn}; whoever asks while one is under way waits for the same. */
   turn(): Promise<void> {
-    return this.#clock.turn();
+    return this.#turn ??= this.#clock.turn().then(this.#turned);
   }
 
   /**

@@ -112,8 +112,8 @@ export class Outbox {
 
   /** Writes what the protocol has, now if nothing more is coming. */
   flush(): void {
-    if (this.#owner.isMoreComing) this.#defer();
-    else this.#flushNow();
+    if (!this.#owner.isMoreComing) this.#flushNow();
+    else if (this.#owner.protocol.hasOutput) this.#defer();
   }
 
   #defer(): void {
