@@ -71,9 +71,8 @@ export class Inflow implements ConnFlow {
   receive(bytes: Uint8Array): void {
     if (this.#isClosed || bytes.length === 0) return;
     if (this.#sink !== null && !this.#isHeld) {
+      // No pause yet: most sinks are ready again before the next bytes come.
       this.#isHeld = !this.#sink.data(bytes);
-      // Without a pause the socket would go on reading for nobody.
-      if (this.#isHeld) this.#pause();
       return;
     }
     const reader = this.#reader;
@@ -83,7 +82,7 @@ export class Inflow implements ConnFlow {
       return;
     }
     this.#chunks.push(bytes);
-    this.#pause();
+    this.#pause(); // the socket would go on reading for nobody
   }
 
   /** The peer has sent FIN, or the connection broke with `error`. Only the first call counts. */
