@@ -64,7 +64,7 @@ export class Admission {
   }
 
   #releaseAddress(key: string): void {
-    const left = this.#byAddress.get(key)! - 1;
+    const left = (this.#byAddress.get(key) ?? 0) - 1;
     if (left > 0) this.#byAddress.set(key, left);
     else this.#byAddress.delete(key);
   }

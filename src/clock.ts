@@ -29,18 +29,21 @@ const DENO_BUSY = 5;
 /**
  * As long as immediate callbacks follow one another, Deno looks at its sockets only once in 61 rounds
  * of its loop: the others' turn would not come. It does look where it has to wait for another thread,
- * so every millisecond a turn is the shortest thing that it leaves to one.
+ * so every five milliseconds a turn is the shortest thing that it leaves to one, or a timer's
+ * millisecond if the threads have too much to do.
  */
 function createDenoTurn(): () => Promise<void> {
-  let looked = 0;
-  let last = 0;
+  let looked = -DENO_BUSY;
   return () => {
-    const now = performance.now();
-    if (now - last > DENO_BUSY) looked = now; // it had nothing to do in between
-    last = now;
-    if (now - looked < DENO_BUSY) return immediate();
-    return crypto.subtle.digest("SHA-1", NOTHING).then(() => {
-      looked = last = performance.now();
+    if (performance.now() - looked < DENO_BUSY) return immediate();
+    return new Promise((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        looked = performance.now();
+        resolve();
+      };
+      const timer = setTimeout(end, 0);
+      crypto.subtle.digest("SHA-1", NOTHING).then(end, end);
     });
   };
 }
@@ -147,9 +150,17 @@ export class Timers {
     return now - late - GRACE;
   }
 
-  /** See {@linkcode Clock.turn}; whoever asks while one is under way waits for the same. */
+  /** See {@linkcode Clock.turn}. */
   turn(): Promise<void> {
-    return this.#turn ??= this.#clock.turn().then(this.#turned);
+    return this.#clock.turn();
+  }
+
+  /**
+   * Like {@linkcode Timers.turn}, but whoever asks while one is under way waits for the rest of it:
+   * for the many that ask again and again.
+   */
+  sharedTurn(): Promise<void> {
+    return this.#turn ??= this.turn().finally(this.#turned);
   }
 
   /**

@@ -177,6 +177,7 @@ export class Incoming<Data> {
   }
 
   #admit(remoteAddr: Addr | undefined): void {
+    this.#cancellation.check(); // there would be nobody to give the room back
     this.#context.admit(remoteAddr);
     this.#admitted = { remoteAddr };
   }

@@ -91,6 +91,7 @@ export class Outbox {
    * called earlier.
    */
   schedule(): void {
+    this.#awaitDeflater();
     if (this.#isWriting || this.#isScheduled) return;
     if (this.#owner.isMoreComing) return this.#defer();
     this.#isScheduled = true;
@@ -112,6 +113,7 @@ export class Outbox {
 
   /** Writes what the protocol has, now if nothing more is coming. */
   flush(): void {
+    this.#awaitDeflater();
     if (!this.#owner.isMoreComing) this.#flushNow();
     else if (this.#owner.protocol.hasOutput) this.#defer();
   }
@@ -119,7 +121,7 @@ export class Outbox {
   #defer(): void {
     if (this.#isWriting || this.#isScheduled || this.#isDeferred) return;
     this.#isDeferred = true;
-    this.#owner.timers.turn().then(() => {
+    this.#owner.timers.sharedTurn().then(() => {
       this.#isDeferred = false;
       this.#flushNow();
     });
@@ -178,7 +180,8 @@ export class Outbox {
         this.#watch();
         const wait = waits.pop() ?? new Wait();
         wait.outbox = this;
-        work.then(wait.written, wait.failed);
+        // A promise of the runtime's own calls back once; what else has a then() might not.
+        Promise.resolve(work).then(wait.written, wait.failed);
         return;
       }
       this.#written();

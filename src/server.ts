@@ -336,7 +336,7 @@ export class Server<Data = unknown> {
         pause = BACKOFF.first;
         this.#receive(conn);
         // Those who keep knocking must not starve those who are in.
-        if (count % ACCEPTS_PER_TURN === 0) await this.#timers.turn();
+        if (count % ACCEPTS_PER_TURN === 0) await this.#timers.sharedTurn();
       } catch (error) {
         this.#report(error);
         await this.#sleep(pause);

@@ -272,10 +272,10 @@ export class SessionEngine<Session> implements Owner {
     this.#compression?.close();
     this.#intake.stop();
     this.protocol.abandon();
+    // When the code that ended the session is done, but before those who wait for `closed`.
+    if (this.#handlers?.close !== undefined) queueMicrotask(() => this.#tellHandler());
     this.#settleClosed?.(this.#status);
     this.#onEnd?.(this.#session);
-    // The handler comes when the code that ended the session is done.
-    if (this.#handlers?.close !== undefined) queueMicrotask(() => this.#tellHandler());
   }
 
   // For the turns.

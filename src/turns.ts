@@ -58,7 +58,7 @@ export class Turns {
     if (this.#frames === 0) this.#started = this.#owner.timers.now();
     if (!this.#isOver()) return true;
     this.#isYielding = true;
-    this.#owner.timers.turn().then(() => {
+    this.#owner.timers.sharedTurn().then(() => {
       this.#frames = 0;
       this.#bytes = 0;
       this.#isYielding = false;

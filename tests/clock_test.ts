@@ -1,7 +1,9 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { test } from "node:test";
 import { sharedTimers, systemClock, Timers } from "../src/clock.ts";
 import { FakeClock } from "../src/fake_clock.ts";
+import type { TcpAddr } from "../src/runtime/conn.ts";
+import { dial, listen } from "../src/runtime/mod.ts";
 
 test("Timers call back on time, at most 10 ms late", async () => {
   const clock = new FakeClock();
@@ -45,6 +47,27 @@ test("T-9 Any number of timers take one call of the clock", async () => {
   assertEquals(clock.pending, 1);
   await clock.advance(10_000);
   assertEquals([calls, clock.pending], [10_000, 0]);
+});
+
+test("Timers share a turn with all who ask while it is under way, also one that fails", async () => {
+  let turns = 0;
+  let isBroken = false;
+  class OddClock extends FakeClock {
+    override turn(): Promise<void> {
+      turns++;
+      return isBroken ? Promise.reject(new Error("no turn")) : super.turn();
+    }
+  }
+  const timers = new Timers(new OddClock());
+  await Promise.all([timers.sharedTurn(), timers.sharedTurn(), timers.sharedTurn()]);
+  assertEquals(turns, 1);
+  await Promise.all([timers.turn(), timers.turn()]);
+  assertEquals(turns, 3);
+  isBroken = true;
+  await assertRejects(() => timers.sharedTurn(), Error, "no turn");
+  isBroken = false;
+  await timers.sharedTurn();
+  assertEquals(turns, 5);
 });
 
 test("Timers with Infinity never call and schedule nothing", () => {
@@ -118,4 +141,25 @@ test("The system's clock is monotonic and gives others a turn", async () => {
   systemClock.cancel(handle);
   await new Promise<void>((resolve) => sharedTimers.set(15, resolve));
   assertEquals(turns, 1);
+});
+
+test("A turn looks at sockets, also where what lies between two turns takes long", async () => {
+  const listener = await listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr as TcpAddr;
+  const [client, server] = await Promise.all([
+    dial({ hostname: "127.0.0.1", port }),
+    listener.accept(),
+  ]);
+  let isRead = false;
+  const read = client.read().then(() => isRead = true);
+  await server!.write(Uint8Array.of(1));
+  let turns = 0;
+  for (; !isRead && turns < 40; turns++) {
+    for (const until = performance.now() + 6; performance.now() < until;);
+    await systemClock.turn();
+  }
+  assert(turns <= 5, `${turns} turns`);
+  for (const conn of [client, server!]) conn.close();
+  listener.close();
+  await read;
 });

@@ -10,6 +10,7 @@ import {
   connect,
   type ConnectOptions,
   type Handler,
+  type Handlers,
   HandshakeError,
   serve,
   type ServeOptions,
@@ -35,6 +36,15 @@ const echo: Handler = async (session) => {
   for await (const message of session) await session.send(message);
 };
 
+/** Fails if a promise takes longer than anything here may. */
+async function soon<T>(promise: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout>;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error("Nothing came within 3 s")), 3000);
+  });
+  return await Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
 const TEXT = JSON.stringify(Array.from({ length: 60 }, (_, i) => ({ id: i, name: `user ${i}` })));
 
 interface Pair {
@@ -49,7 +59,7 @@ async function withPair(
   options: Pick<ServeOptions, "compress" | "limits" | "accept">,
   clientOptions: Pick<ConnectOptions, "compress" | "limits">,
   run: (pair: Pair) => Promise<void>,
-  handler: Handler = echo,
+  handler: Handler | Handlers = echo,
 ): Promise<void> {
   const listener = new MemoryListener();
   const server = await serve({ listener, ...options }, handler);
@@ -128,6 +138,30 @@ describe("compress", () => {
       await send("a".repeat(1023), true);
       await send("a".repeat(1024), false);
       assertEquals(sizes.map((size) => size > 1000), [true, false, false, true]);
+    });
+  });
+
+  test("a long answer leaves when it has been compressed, though more messages wait", async () => {
+    const long = seededBytes(300_000, 3);
+    const answer: Handlers = {
+      message: async (session) => {
+        await session.send(long);
+      },
+    };
+    await withPair({ compress: true }, { compress: true }, async ({ session }) => {
+      session.send("one");
+      session.send("two");
+      for (const _ of ["one", "two"]) assertEquals(await soon(session.receive()), long);
+    }, answer);
+  });
+
+  test("a long message leaves when it has been compressed, though a write is under way", async () => {
+    const long = seededBytes(300_000, 4);
+    await withPair({ compress: true }, { compress: true }, async ({ session }) => {
+      await session.send("short");
+      await soon(session.send(long));
+      assertEquals(await session.receive(), "short");
+      assertEquals(await soon(session.receive()), long);
     });
   });
 

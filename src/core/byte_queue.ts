@@ -184,7 +184,7 @@ export class ByteQueue {
   }
 
   #open(size: number, inside: boolean): Piece {
-    const { bytes, pooled } = takeBuffer(size);
+    const { bytes, pooled } = takeBuffer(size, inside);
     const piece = {
       bytes,
       used: 0,
@@ -206,6 +206,9 @@ export class ByteQueue {
   }
 }
 
+/** While so many buffers of the pool are in use, the rest of a long frame gets others. */
+const MAX_LONG = 12;
+
 /** Shared bytes up to this length are joined, and shared again. */
 const MAX_JOINED = 2048;
 
@@ -221,16 +224,17 @@ function join(left: Uint8Array, right: Uint8Array): Uint8Array {
   return both;
 }
 
-/** A buffer of the pool, if there is one that is large enough. */
-function takeBuffer(size: number): { bytes: Uint8Array; pooled: boolean } {
-  const buffer = size <= POOLED_SIZE ? sharedBuffers.take() : null;
+/** A buffer of the pool, if there is one that is large enough; long frames leave some to others. */
+function takeBuffer(size: number, inside: boolean): { bytes: Uint8Array; pooled: boolean } {
+  const isFree = size <= POOLED_SIZE && !(inside && sharedBuffers.used >= MAX_LONG);
+  const buffer = isFree ? sharedBuffers.take() : null;
   if (buffer !== null) return { bytes: buffer, pooled: true };
   return { bytes: new Uint8Array(Math.max(size, FIRST_CAPACITY)), pooled: false };
 }
 
 /** Moves shared bytes to a buffer of the queue's own, in which others may follow. */
 function own(piece: Piece): void {
-  const { bytes, pooled } = takeBuffer(piece.used);
+  const { bytes, pooled } = takeBuffer(piece.used, false);
   bytes.set(piece.bytes);
   piece.bytes = bytes;
   piece.pooled = pooled;

@@ -38,6 +38,8 @@ interface Assembly {
   size: number;
   /** Bytes received once the current frame is complete; the limit where that is not known. */
   announced: number;
+  /** Whether `announced` is what will come, and not just the limit. */
+  isCertain: boolean;
   fragments: number;
 }
 
@@ -80,6 +82,7 @@ export class MessageAssembler {
       buffer: new Uint8Array(0),
       size: 0,
       announced: 0,
+      isCertain: false,
       fragments: 0,
     };
   }
@@ -97,6 +100,7 @@ export class MessageAssembler {
       );
     }
     assembly.announced = total;
+    assembly.isCertain = length !== null;
   }
 
   /** Takes a copy of the next bytes of the message. */
@@ -150,13 +154,15 @@ export class MessageAssembler {
 }
 
 /**
- * Makes room for `needed` bytes. A first frame gets four times what has come, and never more than it
- * has announced; behind it the buffer doubles, so that many small fragments cost linear time.
+ * Makes room for `needed` bytes. A first frame gets 16 times what has come, but never more than it has
+ * announced: page by page, a new buffer costs more than the copies. What is being inflated has
+ * announced nothing, and gets four times. Behind the first frame the buffer doubles, so that many
+ * small fragments cost linear time.
  */
 function grow(assembly: Assembly, needed: number): void {
-  const { buffer, fragments, announced } = assembly;
+  const { buffer, fragments, announced, isCertain } = assembly;
   const capacity = fragments === 1
-    ? Math.min(announced, Math.max(needed * 16, FIRST_CAPACITY))
+    ? Math.min(announced, Math.max(needed * (isCertain ? 16 : 4), FIRST_CAPACITY))
     : Math.max(needed, buffer.length * 2, FIRST_CAPACITY);
   assembly.buffer = new Uint8Array(capacity);
   assembly.buffer.set(buffer.subarray(0, assembly.size));

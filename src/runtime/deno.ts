@@ -64,13 +64,15 @@ const SMALL = 512;
 /** As long as reads fill their buffer, the next one gets four times as much, up to this. */
 const LARGE = 262_144;
 
-/** So many reads in a row must be small before the next one gets a shorter buffer. */
-const SMALL_READS = 8;
-
 /** What all buffers may have above {@linkcode SMALL}; then connections do with what they have. */
 const MAX_LARGE_BYTES = 16_777_216;
 
 let largeBytes = 0;
+
+/** How many reads in a row must be small before the next one gets a shorter buffer. */
+function patience(): number {
+  return largeBytes < MAX_LARGE_BYTES / 2 ? 8 : 1;
+}
 
 const NOTHING = new Uint8Array(0);
 
@@ -159,7 +161,7 @@ class DenoSocket implements Conn, ConnFlow {
     const { length } = this.#buffer;
     if (this.#filled >= length / 8) this.#smallReads = 0;
     if (this.#filled === length) this.#useBuffer(Math.min(length * 4, LARGE));
-    else if (this.#filled < length / 8 && ++this.#smallReads === SMALL_READS) {
+    else if (this.#filled < length / 8 && ++this.#smallReads >= patience()) {
       this.#smallReads = 0;
       this.#useBuffer(Math.max(length / 4, SMALL));
     }
@@ -293,5 +295,7 @@ async function startTls(
 }
 
 function toAddr(addr: DenoAddr): Addr {
-  return addr.transport === "unix" ? { transport: "unix", path: addr.path ?? "" } : addr as Addr;
+  return addr.transport === "unix"
+    ? { transport: "unix", path: addr.path ?? "" }
+    : Object.freeze(addr) as Addr; // Deno's own
 }

@@ -13,6 +13,9 @@ export interface Flow {
   resume(): void;
 }
 
+/** A sink that holds back with so much to work on is not ready before long. */
+const LARGE = 65_536;
+
 /** The reading half of a Conn over events. */
 export class Inflow implements ConnFlow {
   readonly #flow: Flow;
@@ -71,8 +74,9 @@ export class Inflow implements ConnFlow {
   receive(bytes: Uint8Array): void {
     if (this.#isClosed || bytes.length === 0) return;
     if (this.#sink !== null && !this.#isHeld) {
-      // No pause yet: most sinks are ready again before the next bytes come.
       this.#isHeld = !this.#sink.data(bytes);
+      // Most sinks are ready again before the next bytes come: one more chunk is kept, if need be.
+      if (this.#isHeld && bytes.length >= LARGE) this.#pause();
       return;
     }
     const reader = this.#reader;
