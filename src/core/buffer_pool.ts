@@ -6,39 +6,82 @@
  * @module
  */
 
-/** Bytes of each buffer: as much as is written at once. */
+/** Bytes of a long buffer: as much as is written at once. */
 export const POOLED_SIZE = 262_144;
 
-/** Buffers in existence: whoever finds none makes do with one of its own. */
-const MAX_BUFFERS = 16;
+/** Bytes of a short buffer: the answers to one read, most often. */
+export const SHORT_SIZE = 16_384;
 
-/** Buffers of {@linkcode POOLED_SIZE} bytes. */
-export class BufferPool {
+/** Long and short buffers in existence: whoever finds none makes do with one of its own. */
+const MAX_LONG = 16;
+const MAX_SHORT = 64;
+
+/** Buffers of one size. */
+class Shelf {
+  readonly #size: number;
+  readonly #max: number;
   readonly #idle: Uint8Array[] = [];
   #count = 0;
 
-  /** A buffer, whatever is in it, or `null` if all are in use. */
+  constructor(size: number, max: number) {
+    this.#size = size;
+    this.#max = max;
+  }
+
   take(): Uint8Array | null {
     const buffer = this.#idle.pop();
     if (buffer !== undefined) return buffer;
-    if (this.#count === MAX_BUFFERS) return null;
+    if (this.#count === this.#max) return null;
     this.#count++;
-    return new Uint8Array(POOLED_SIZE);
+    return new Uint8Array(this.#size);
   }
 
-  /** Puts a buffer back that nobody else will read or write. */
   put(buffer: Uint8Array): void {
     this.#idle.push(buffer);
   }
 
-  /** A buffer that was taken will not come back. */
   forget(): void {
     this.#count--;
   }
 
-  /** Buffers that somebody owns now. */
   get used(): number {
     return this.#count - this.#idle.length;
+  }
+}
+
+/** Buffers of {@linkcode SHORT_SIZE} and of {@linkcode POOLED_SIZE} bytes. */
+export class BufferPool {
+  readonly #long = new Shelf(POOLED_SIZE, MAX_LONG);
+  readonly #short = new Shelf(SHORT_SIZE, MAX_SHORT);
+
+  /** A buffer of at least `size` bytes, whatever is in it, or `null` if all such are in use. */
+  take(size: number): Uint8Array | null {
+    const short = size <= SHORT_SIZE ? this.#short.take() : null;
+    return short ?? (size <= POOLED_SIZE ? this.#long.take() : null);
+  }
+
+  /** Puts a buffer back that nobody else will read or write. */
+  put(buffer: Uint8Array): void {
+    this.#shelf(buffer).put(buffer);
+  }
+
+  /** A buffer that was taken will not come back. */
+  forget(buffer: Uint8Array): void {
+    this.#shelf(buffer).forget();
+  }
+
+  /** Buffers that somebody owns now. */
+  get used(): number {
+    return this.#long.used + this.#short.used;
+  }
+
+  /** Long ones of them. */
+  get usedLong(): number {
+    return this.#long.used;
+  }
+
+  #shelf({ length }: Uint8Array): Shelf {
+    return length === SHORT_SIZE ? this.#short : this.#long;
   }
 }
 

@@ -174,7 +174,7 @@ export class ByteQueue {
   /** Forgets everything, which may still be under way. */
   abandon(): void {
     for (let piece = this.#first; piece !== null; piece = piece.next) {
-      if (piece.pooled) sharedBuffers.forget();
+      if (piece.pooled) sharedBuffers.forget(piece.bytes);
     }
     this.#first = null;
     this.#last = null;
@@ -206,8 +206,8 @@ export class ByteQueue {
   }
 }
 
-/** While so many buffers of the pool are in use, the rest of a long frame gets others. */
-const MAX_LONG = 12;
+/** While so many long buffers of the pool are in use, the rest of a long frame gets others. */
+const MAX_FOR_LONG_FRAMES = 12;
 
 /** Shared bytes up to this length are joined, and shared again. */
 const MAX_JOINED = 2048;
@@ -226,8 +226,8 @@ function join(left: Uint8Array, right: Uint8Array): Uint8Array {
 
 /** A buffer of the pool, if there is one that is large enough; long frames leave some to others. */
 function takeBuffer(size: number, inside: boolean): { bytes: Uint8Array; pooled: boolean } {
-  const isFree = size <= POOLED_SIZE && !(inside && sharedBuffers.used >= MAX_LONG);
-  const buffer = isFree ? sharedBuffers.take() : null;
+  const isTaken = inside && sharedBuffers.usedLong >= MAX_FOR_LONG_FRAMES;
+  const buffer = isTaken ? null : sharedBuffers.take(size);
   if (buffer !== null) return { bytes: buffer, pooled: true };
   return { bytes: new Uint8Array(Math.max(size, FIRST_CAPACITY)), pooled: false };
 }
@@ -246,10 +246,13 @@ function fits({ sealed, used }: Piece, size: number): boolean {
   return !sealed && used + size <= MAX_WRITE_SIZE;
 }
 
-/** Makes room in a piece of the queue's own; a buffer of the pool has all there can be. */
+/** Makes room in a piece of the queue's own. */
 function grow(piece: Piece, needed: number): void {
-  const capacity = Math.min(MAX_WRITE_SIZE, Math.max(needed, piece.bytes.length * 2));
-  const bytes = new Uint8Array(capacity);
-  bytes.set(piece.bytes.subarray(0, piece.used));
-  piece.bytes = bytes;
+  const old = piece.bytes;
+  const buffer = sharedBuffers.take(needed);
+  piece.bytes = buffer ??
+    new Uint8Array(Math.min(MAX_WRITE_SIZE, Math.max(needed, old.length * 2)));
+  piece.bytes.set(old.subarray(0, piece.used));
+  if (piece.pooled) sharedBuffers.put(old);
+  piece.pooled = buffer !== null;
 }

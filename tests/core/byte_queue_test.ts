@@ -1,6 +1,6 @@
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import { BufferPool, POOLED_SIZE, sharedBuffers } from "../../src/core/buffer_pool.ts";
+import { BufferPool, POOLED_SIZE, sharedBuffers, SHORT_SIZE } from "../../src/core/buffer_pool.ts";
 import { ByteQueue, MAX_WRITE_SIZE } from "../../src/core/byte_queue.ts";
 import { countAllocations } from "../allocations.ts";
 import { seededBytes, seededRandom } from "../cuts.ts";
@@ -37,30 +37,45 @@ function exhaustPool(): ByteQueue[] {
 }
 
 describe("BufferPool", () => {
-  test("hands out 16 buffers, no two of them the same, and then none", () => {
+  test("hands out 16 long buffers and 64 short ones, no two the same, and then none", () => {
     const pool = new BufferPool();
-    const buffers = Array.from({ length: 16 }, () => pool.take()!);
-    assertEquals(new Set(buffers.map(({ buffer }) => buffer)).size, 16);
-    assertEquals(new Set(buffers.map(({ length }) => length)), new Set([POOLED_SIZE]));
-    assertStrictEquals(pool.take(), null);
-    assertEquals(pool.used, 16);
+    const buffers = Array.from({ length: 80 }, () => pool.take(SHORT_SIZE)!);
+    assertEquals(new Set(buffers.map(({ buffer }) => buffer)).size, 80);
+    const lengths = [...Array(64).fill(SHORT_SIZE), ...Array(16).fill(POOLED_SIZE)];
+    assertEquals(buffers.map(({ length }) => length), lengths);
+    assertEquals([pool.take(1), pool.take(SHORT_SIZE + 1)], [null, null]);
+    assertEquals([pool.used, pool.usedLong], [80, 16]);
+  });
+
+  test("hands out a buffer that is long enough", () => {
+    const pool = new BufferPool();
+    const lengths = [1, SHORT_SIZE, SHORT_SIZE + 1, POOLED_SIZE].map((size) =>
+      pool.take(size)!.length
+    );
+    assertEquals(lengths, [SHORT_SIZE, SHORT_SIZE, POOLED_SIZE, POOLED_SIZE]);
+    assertStrictEquals(pool.take(POOLED_SIZE + 1), null);
   });
 
   test("hands out again what was put back", () => {
     const pool = new BufferPool();
-    const first = pool.take()!;
-    pool.put(first);
-    assertEquals(pool.used, 0);
-    assertStrictEquals(pool.take(), first);
+    for (const size of [1, POOLED_SIZE]) {
+      const first = pool.take(size)!;
+      pool.put(first);
+      assertEquals(pool.used, 0);
+      assertStrictEquals(pool.take(size), first);
+      pool.put(first);
+    }
   });
 
   test("makes another in place of one that will not come back", () => {
     const pool = new BufferPool();
-    const buffers = Array.from({ length: 16 }, () => pool.take()!);
-    pool.forget();
-    const another = pool.take();
-    assert(another !== null && !buffers.includes(another));
-    assertStrictEquals(pool.take(), null);
+    const buffers = Array.from({ length: 80 }, () => pool.take(1)!);
+    for (const lost of [buffers[0], buffers[79]]) {
+      pool.forget(lost);
+      const another = pool.take(1);
+      assert(another?.length === lost.length && !buffers.includes(another));
+      assertStrictEquals(pool.take(1), null);
+    }
   });
 });
 
@@ -313,6 +328,19 @@ describe("ByteQueue", () => {
     assert(other.take()!.buffer !== underWay.buffer);
     queue.taken();
     other.taken();
+    assertEquals(sharedBuffers.used, before);
+  });
+
+  test("leaves some long buffers of the pool to others than one long frame", () => {
+    const before = sharedBuffers.used;
+    const queue = new ByteQueue();
+    const pieces = Array.from({ length: 20 }, (_, i) => seededBytes(MAX_WRITE_SIZE, i));
+    for (const [i, piece] of pieces.entries()) {
+      const at = queue.reserve(piece.length, 0, i > 0);
+      queue.tail.set(piece, at);
+    }
+    assertEquals(sharedBuffers.usedLong, 12);
+    assertEquals(takeAll(queue), pieces);
     assertEquals(sharedBuffers.used, before);
   });
 
