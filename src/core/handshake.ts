@@ -21,6 +21,7 @@ import {
 import { checkHost, type Fail, isHost } from "./host.ts";
 import { encodeResponse, requestBodyFraming, type RequestHead, type ResponseHead } from "./http.ts";
 import { show } from "./show.ts";
+import { encodeUtf8 } from "./utf8.ts";
 
 /** What a request to open a WebSocket says, once it has been checked. */
 export interface CheckedRequest {
@@ -49,7 +50,7 @@ const MAX_OFFERS = 100;
 
 /** The `Sec-WebSocket-Accept` that belongs to a `Sec-WebSocket-Key` (RFC 6455 section 4.2.2). */
 export async function acceptKey(key: string): Promise<string> {
-  const hash = await crypto.subtle.digest("SHA-1", new TextEncoder().encode(key + GUID));
+  const hash = await crypto.subtle.digest("SHA-1", encodeUtf8(key + GUID));
   return toBase64(new Uint8Array(hash));
 }
 
@@ -60,7 +61,8 @@ export function createKey(random: Uint8Array): string {
 }
 
 function toBase64(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes));
+  // Applied, not spread: that would make an array of the bytes first.
+  return btoa(String.fromCharCode.apply(null, bytes as unknown as number[]));
 }
 
 /** Whether a request asks for a WebSocket; any other is plain HTTP. */
@@ -171,12 +173,15 @@ export async function createResponse(
     }
     fields.push(["Sec-WebSocket-Protocol", protocol]);
   }
-  const unasked = findUnasked(readExtensions(extensions, misuse), request.extensions);
-  if (unasked !== undefined) {
-    throw new TypeError(`Cannot use extension ${show(unasked)}: it was not offered`);
+  if (extensions !== "") {
+    const unasked = findUnasked(readExtensions(extensions, misuse), request.extensions);
+    if (unasked !== undefined) {
+      throw new TypeError(`Cannot use extension ${show(unasked)}: it was not offered`);
+    }
+    fields.push(["Sec-WebSocket-Extensions", extensions]);
   }
-  if (extensions !== "") fields.push(["Sec-WebSocket-Extensions", extensions]);
-  return encodeResponse({ status: 101, headers: [...fields, ...checkUserHeaders(headers)] });
+  if (headers !== undefined) fields.push(...checkUserHeaders(headers));
+  return encodeResponse({ status: 101, headers: fields });
 }
 
 /** What a client asks for. */

@@ -59,20 +59,30 @@ export class HeaderList implements Iterable<[name: string, value: string]> {
 
   /** All values of a field joined by `", "`; `null` if there is none (RFC 9110 section 5.3). */
   get(name: string): string | null {
-    const values = this.getAll(name);
-    return values.length === 0 ? null : values.join(", ");
+    const key = name.toLowerCase();
+    const fields = this.#fields;
+    let value: string | null = null;
+    for (let i = 0; i < fields.length; i += 2) {
+      if (fields[i] === key) value = value === null ? fields[i + 1] : `${value}, ${fields[i + 1]}`;
+    }
+    return value;
   }
 
   /** The values of a field, one by one. */
   getAll(name: string): string[] {
     const key = name.toLowerCase();
-    return this.#fields.filter((_, i, fields) => i % 2 === 1 && fields[i - 1] === key);
+    const fields = this.#fields;
+    const values: string[] = [];
+    for (let i = 0; i < fields.length; i += 2) if (fields[i] === key) values.push(fields[i + 1]);
+    return values;
   }
 
   /** Whether there is such a field. */
   has(name: string): boolean {
     const key = name.toLowerCase();
-    return this.#fields.some((field, i) => i % 2 === 0 && field === key);
+    const fields = this.#fields;
+    for (let i = 0; i < fields.length; i += 2) if (fields[i] === key) return true;
+    return false;
   }
 
   /** Iterates over names and values. */
@@ -106,9 +116,9 @@ export function listElements(value: string): string[] {
 
 /** Whether a field's list has `token` among its elements, in any case. */
 export function listHas(headers: HeaderList, name: string, token: string): boolean {
-  const value = headers.get(name);
-  return value !== null &&
-    listElements(value).some((element) => element.toLowerCase() === token);
+  const value = headers.get(name)?.toLowerCase();
+  if (value === undefined || value === token) return value === token;
+  return listElements(value).includes(token);
 }
 
 /** `text` without spaces and tabs around it. A regular expression would take quadratic time. */

@@ -51,6 +51,9 @@ const TAB = 0x09;
 const SPACE = 0x20;
 const COLON = 0x3a;
 
+/** Where a head is put together that comes in one piece; what comes in more than one takes its own. */
+const shared = new Uint8Array(2048);
+
 /** What differs between the heads of requests and of responses. */
 interface HeadKind<Head> {
   /** Reads the first line; returns what makes the head of it and the fields. */
@@ -70,7 +73,7 @@ export class HeadReader<Head> {
   /** Makes the head from its fields; known once the first line has been read. */
   #finish: ((headers: HeaderList) => Head) | null = null;
   /** The bytes of the first line, then those of all fields, without line ends. */
-  #bytes = new Uint8Array(256);
+  #bytes = shared;
   #filled = 0;
   /** Where the current line begins, and where its token ends. */
   #lineStart = 0;
@@ -107,6 +110,7 @@ export class HeadReader<Head> {
       if (i + 1 < bytes.length) this.rest = new Uint8Array(bytes.subarray(i + 1));
       return head;
     }
+    if (this.#bytes === shared) this.#grow(this.#filled + 64); // the next head is put there, too
     return null;
   }
 
@@ -135,13 +139,15 @@ export class HeadReader<Head> {
       const what = this.#finish === null ? "the first line" : "a header line";
       throw this.#tooMuch(`${what} is longer than ${maxHeaderLine} bytes (limits.maxHeaderLine)`);
     }
-    if (this.#filled === this.#bytes.length) {
-      const longer = new Uint8Array(this.#bytes.length * 2);
-      longer.set(this.#bytes);
-      this.#bytes = longer;
-    }
+    if (this.#filled === this.#bytes.length) this.#grow(this.#filled * 2);
     this.#bytes[this.#filled++] = byte;
     if (this.#delimiter !== null) this.#checkStart(byte);
+  }
+
+  #grow(size: number): void {
+    const own = new Uint8Array(size);
+    for (let i = 0; i < this.#filled; i++) own[i] = this.#bytes[i];
+    this.#bytes = own;
   }
 
   /**
@@ -169,7 +175,7 @@ export class HeadReader<Head> {
         this.#skippedLine = true;
         return null;
       }
-      this.#finish = this.#kind.parse(latin1(this.#bytes.subarray(0, this.#filled)));
+      this.#finish = this.#kind.parse(latin1(this.#bytes, this.#filled));
       this.#filled = 0;
     } else if (isEmpty) {
       return this.#finish(this.#createHeaders());
@@ -191,7 +197,7 @@ export class HeadReader<Head> {
   }
 
   #createHeaders(): HeaderList {
-    const text = latin1(this.#bytes.subarray(0, this.#filled));
+    const text = latin1(this.#bytes, this.#filled);
     const headers = new HeaderList();
     const fields = this.#fields;
     for (let i = 0; i < fields.length; i += 3) {
@@ -309,18 +315,16 @@ function encodeHead(
   return bytes;
 }
 
-function latin1(bytes: Uint8Array): string {
-  if (isAscii(bytes)) return decodeUtf8(bytes);
+function latin1(bytes: Uint8Array, length: number): string {
+  if (isAscii(bytes, length)) return decodeUtf8(bytes.subarray(0, length));
   let text = "";
-  for (let at = 0; at < bytes.length; at += 4096) {
-    text += String.fromCharCode(...bytes.subarray(at, at + 4096));
-  }
+  for (let i = 0; i < length; i++) text += String.fromCharCode(bytes[i]);
   return text;
 }
 
-function isAscii(bytes: Uint8Array): boolean {
+function isAscii(bytes: Uint8Array, length: number): boolean {
   let bits = 0;
-  for (let i = 0; i < bytes.length; i++) bits |= bytes[i];
+  for (let i = 0; i < length; i++) bits |= bytes[i];
   return bits < 0x80;
 }
 
