@@ -31,9 +31,9 @@ export interface AttackCase {
   readonly flags?: readonly string[];
   /** Which server: `examples/echo.ts` unless said otherwise. */
   readonly server?: string;
-  /** How much memory may grow, in MiB, when it is not 32; what TCP alone costs comes on top. */
+  /** How much memory may grow, in MiB, when it is not 32. */
   readonly gate?: number;
-  /** Connections that the attack holds open. @default {few} */
+  /** Connections that the attack holds open: what as many idle ones cost may come on top. @default {few} */
   readonly holds?: number;
   /** How many idle connections to open before memory is looked at for the first time. @default {0} */
   readonly held?: number;
@@ -75,17 +75,22 @@ async function openMany<T>(
   return all;
 }
 
+/** Connections that are open, and nothing more. */
+export function openIdle(count: number, url: string): Promise<RawClient[]> {
+  return openMany(count, () => RawClient.open(url));
+}
+
 /** The idle connections that a case asks for. */
 export function openHeld(
   { held = 0 }: AttackCase,
   url: string,
   scale: number,
 ): Promise<RawClient[]> {
-  return openMany(Math.min(held, Math.max(200, held * scale)), () => RawClient.open(url));
+  return openIdle(Math.min(held, Math.max(200, held * scale)), url);
 }
 
 /** Closes connections a few at a time: how they end is not what these attacks are about. */
-async function closeAll(connections: readonly { close(): void }[]): Promise<void> {
+export async function closeAll(connections: readonly { close(): void }[]): Promise<void> {
   for (let at = 0; at < connections.length; at += 50) {
     connections.slice(at, at + 50).forEach((connection) => connection.close());
     await new Promise((resolve) => setTimeout(resolve, 5));
