@@ -7,8 +7,8 @@
  * ```
  *
  * The server runs on one core, attacker and honest client on another (by `taskset`, where there is
- * one). Every attack has a server of its own, which warms up with ordinary traffic of the same kind
- * first: the peak over the memory it has then must stay below the gate of 32 MiB. An attack that
+ * one). Every attack has a server of its own, which warms up with ordinary traffic of every kind and
+ * is kept at work: the peak over the memory it has then must stay below the gate of 32 MiB. An attack that
  * holds thousands of connections may cost what as many cost of which nobody asks anything, measured
  * on the same server before, and 32 MiB more. V8's heap is bounded to what such
  * a server needs, and Bun is told that memory is scarce, because with gigabytes to spare both put
@@ -23,6 +23,7 @@
 
 import { parseArgs } from "node:util";
 import { startProgram } from "../tests/programs.ts";
+import { joinBytes } from "../tests/frames.ts";
 import { runtimeCommand, type RuntimeName, RUNTIMES } from "../tests/toolchain.ts";
 import {
   type Attack,
@@ -35,7 +36,7 @@ import {
 } from "./attack/cases.ts";
 import type { Notes } from "./attack/honest_client.ts";
 import { countFiles, forgetPeak, readMemory } from "./attack/process_watch.ts";
-import { frame, RawClient } from "./attack/raw_client.ts";
+import { frame, RawClient, repeat } from "./attack/raw_client.ts";
 import { installToolchain } from "./toolchain.ts";
 
 const MIB = 1_048_576;
@@ -155,19 +156,44 @@ const LARGE = [
   frame(0x81, new TextEncoder().encode("€".repeat(349_525))),
 ];
 
-/** Ordinary traffic, so that the runtime's memory has grown to what it works with. */
+/** A message in a thousand frames. */
+const FRAGMENTED = joinBytes(
+  frame(0x02, Uint8Array.of(1)),
+  repeat(frame(0x00, Uint8Array.of(2)), 998),
+  frame(0x80, Uint8Array.of(3)),
+);
+
+/**
+ * Ordinary traffic of every kind, so that the runtime's memory has grown to what it works with: the
+ * compilers of Bun alone take 20 MiB when some code begins to be busy.
+ */
 async function warmUp(url: string): Promise<void> {
   for (let round = 0; round < 3; round++) {
     await Promise.all(Array.from({ length: 20 }, async () => {
       const client = await RawClient.open(url);
       for (let i = 0; i < 10; i++) await client.write(LARGE[i % LARGE.length]);
       for (let i = 0; i < 500; i++) await client.write(frame(0x82, new Uint8Array(20)));
+      for (let i = 0; i < 50; i++) await client.write(FRAGMENTED);
       await client.write(frame(0x88));
       await client.ended;
       client.close();
     }));
   }
   await sleep(1000);
+}
+
+/**
+ * One client's ordinary traffic, for so many milliseconds: a server that sleeps gives back memory that
+ * it needs for the next message, and takes that again.
+ */
+async function keepBusy(url: string, ms: number): Promise<void> {
+  const client = await RawClient.open(url);
+  const started = performance.now();
+  for (let i = 0; performance.now() - started < ms; i++) {
+    await client.write(i % 3 < 2 ? LARGE[i % 3] : FRAGMENTED);
+    await sleep(20);
+  }
+  await client.leave();
 }
 
 /** What as many idle connections as a case holds add to a server, in MiB. */
@@ -206,6 +232,7 @@ async function attack(
   try {
     await warmUp(program.url);
     const quiet = await measureLatency(program.url, () => sleep(QUIET));
+    await keepBusy(program.url, QUIET);
     const files = countFiles(pid);
     const held = await openHeld(one, program.url, scale);
     const baseline = watch.reset();
