@@ -19,11 +19,11 @@ export {
   type Handler,
   type Handlers,
   serve,
-  type ServeOptions,
   type Server,
   type ServerStats,
   type ShutdownOptions,
 } from "./src/server.ts";
+export type { ServeOptions } from "./src/serve_options.ts";
 export { connect, type ConnectOptions } from "./src/client.ts";
 export type { SendOptions, SessionHandlers, WebSocketSession } from "./src/session.ts";
 export type { Accept, Acceptance, AcceptContext } from "./src/upgrade.ts";

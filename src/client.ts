@@ -9,8 +9,14 @@ import { checkClock, type Clock, sharedTimers, Timers } from "./clock.ts";
 import { type Compression, CompressionOffer } from "./compression.ts";
 import { type BodyFraming, BodyReader } from "./core/body.ts";
 import { HandshakeError } from "./core/errors.ts";
-import { checkResponse, createKey, createRequest, type RequestOptions } from "./core/handshake.ts";
-import { formatExtensions, type HeadersInput } from "./core/headers.ts";
+import {
+  checkProtocols,
+  checkResponse,
+  createKey,
+  createRequest,
+  type RequestOptions,
+} from "./core/handshake.ts";
+import { checkUserHeaders, formatExtensions, type HeadersInput } from "./core/headers.ts";
 import { encodeRequest, HeadReader, type RequestHead, type ResponseHead } from "./core/http.ts";
 import { createReporter, TimeoutError } from "./errors.ts";
 import { nextMaskKey } from "./mask_keys.ts";
@@ -95,8 +101,7 @@ export async function connect<Data = unknown>(
   url: string | URL,
   options: ConnectOptions<Data> = {},
 ): Promise<WebSocketSession<Data>> {
-  const resolved = resolveSessionOptions(options, OPTIONS);
-  checkClock(options.clock);
+  const resolved = checkConnectOptions(options);
   const timers = options.clock === undefined ? sharedTimers : new Timers(options.clock);
   const target = parseUrl(url);
   const offer = resolved.compress === false
@@ -129,6 +134,15 @@ export async function connect<Data = unknown>(
   } finally {
     attempt.end();
   }
+}
+
+/** Fills in the defaults; throws a `TypeError` or `RangeError` for what can't be an option. */
+export function checkConnectOptions<Data>(options: ConnectOptions<Data>): ResolvedSessionOptions {
+  const resolved = resolveSessionOptions(options, OPTIONS);
+  checkClock(options.clock);
+  checkProtocols(options.protocols ?? []);
+  checkUserHeaders(options.headers);
+  return resolved;
 }
 
 interface Target {

@@ -5,61 +5,28 @@
  * @module
  */
 
-import { AddressSet } from "./address.ts";
+import type { AddressSet } from "./address.ts";
 import { Admission, RETRY_AFTER } from "./admission.ts";
-import { checkClock, type Clock, sharedTimers, Timers } from "./clock.ts";
+import { sharedTimers, Timers } from "./clock.ts";
 import { sharedContexts } from "./compression.ts";
 import { type CloseStatus, encodeClose } from "./core/close.ts";
 import { CloseCode } from "./core/close_code.ts";
 import { HandshakeError } from "./core/errors.ts";
-import { checkProtocols } from "./core/handshake.ts";
 import type { Message } from "./core/message.ts";
-import { prepareMessage } from "./core/sender.ts";
+import { prepareMessage } from "./core/prepared_message.ts";
 import { createReporter } from "./errors.ts";
-import { type Fetch, Incoming, type IncomingOptions } from "./incoming.ts";
-import {
-  type ResolvedSessionOptions,
-  resolveSessionOptions,
-  type SessionOptions,
-} from "./options.ts";
-import { checkOriginPolicy, type OriginPolicy } from "./origin.ts";
-import type { Addr, Conn, Listener, TlsServerOptions } from "./runtime/conn.ts";
+import { Incoming, type IncomingOptions } from "./incoming.ts";
+import type { ResolvedSessionOptions } from "./options.ts";
+import type { Addr, Conn, Listener } from "./runtime/conn.ts";
 import { listen } from "./runtime/mod.ts";
 import { type Sendable, toPayload } from "./payload.ts";
+import {
+  type ResolvedServeOptions,
+  resolveServeOptions,
+  type ServeOptions,
+} from "./serve_options.ts";
 import { type SendOptions, sendPrepared, type SessionInit, WebSocketSession } from "./session.ts";
-import type { Accept, Upgraded } from "./upgrade.ts";
-
-/** Options of {@linkcode serve}. Unknown names throw. */
-export interface ServeOptions<Data = unknown> extends SessionOptions {
-  /** The address to listen on. @default {"127.0.0.1"} */
-  readonly hostname?: string;
-  /** The port; 0 lets the system choose one. @default {8000} */
-  readonly port?: number;
-  /** The path of a Unix socket, in place of hostname and port. */
-  readonly unix?: string;
-  /** Serves `wss://` with this certificate and key. */
-  readonly tls?: TlsServerOptions;
-  /** A source of connections in place of all of the above. */
-  readonly listener?: Listener;
-  /** Shuts the server down when it is aborted. */
-  readonly signal?: AbortSignal;
-  /** Subprotocols in our order of preference: the first that the client also offers is chosen. */
-  readonly protocols?: readonly string[];
-  /** Decides about each request: adds data and headers, or refuses with a `Response`. */
-  readonly accept?: Accept<Data>;
-  /** Answers plain HTTP requests on the same port; without it they get 426. */
-  readonly fetch?: Fetch;
-  /** Origins accepted besides the server's own; `"any"` does not check. @default {"same-origin"} */
-  readonly origin?: OriginPolicy;
-  /** Hosts that requests may name, with or without a port; stops DNS rebinding. @default {any} */
-  readonly allowedHosts?: readonly string[];
-  /** IP addresses, CIDR blocks or `"unix"`, whose `X-Forwarded-…` fields are believed. @default {[]} */
-  readonly trustedProxies?: readonly string[];
-  /** Where time comes from; for tests. @default {the machine's} */
-  readonly clock?: Clock;
-  /** Told about every error of your functions and of accepting. @default {console.error} */
-  readonly onError?: (error: unknown) => void;
-}
+import type { Upgraded } from "./upgrade.ts";
 
 /** What to do with sessions, in place of one function. Each may return a promise. */
 export interface Handlers<Data = unknown> {
@@ -107,23 +74,6 @@ export interface ShutdownOptions {
   readonly reason?: string;
 }
 
-const OPTIONS = [
-  "hostname",
-  "port",
-  "unix",
-  "tls",
-  "listener",
-  "signal",
-  "protocols",
-  "accept",
-  "fetch",
-  "origin",
-  "allowedHosts",
-  "trustedProxies",
-  "clock",
-  "onError",
-];
-
 /** Connections accepted in a row before others have their turn. */
 const ACCEPTS_PER_TURN = 2;
 
@@ -150,7 +100,7 @@ export async function serve<Data = unknown>(
   options: ServeOptions<Data>,
   handler: Handler<Data> | Handlers<Data>,
 ): Promise<Server<Data>> {
-  const resolved = resolve(options);
+  const resolved = resolveServeOptions(options);
   checkHandler(handler);
   options.signal?.throwIfAborted();
   const { hostname = "127.0.0.1", port = 8000, unix, tls } = options;
@@ -175,35 +125,6 @@ function checkHandler(handler: unknown): void {
         : `Unknown handler "${name}": known are open, message and close`,
     );
   }
-}
-
-function checkPort(port: unknown): void {
-  if (typeof port !== "number") {
-    throw new TypeError(`Option port is of type ${typeof port}, not a number`);
-  }
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-    throw new RangeError(`Option port is ${port}, not a whole number from 0 to 65535`);
-  }
-}
-
-interface Resolved {
-  readonly session: ResolvedSessionOptions;
-  readonly trustedProxies: AddressSet;
-}
-
-function resolve<Data>(options: ServeOptions<Data>): Resolved {
-  const session = resolveSessionOptions(options, OPTIONS);
-  checkPort(options.port ?? 0);
-  checkProtocols(options.protocols ?? []);
-  checkOriginPolicy(options.origin ?? "same-origin");
-  checkClock(options.clock);
-  for (const name of ["accept", "fetch", "onError"] as const) {
-    const value: unknown = options[name];
-    if (value !== undefined && typeof value !== "function") {
-      throw new TypeError(`Option ${name} is of type ${typeof value}, not a function`);
-    }
-  }
-  return { session, trustedProxies: new AddressSet(options.trustedProxies ?? []) };
 }
 
 /** Servers do not mask (RFC 6455 section 5.1). */
@@ -237,7 +158,7 @@ export class Server<Data = unknown> {
   constructor(
     listener: Listener,
     options: ServeOptions<Data>,
-    { session, trustedProxies }: Resolved,
+    { session, trustedProxies }: ResolvedServeOptions,
     handler: Handler<Data> | Handlers<Data>,
   ) {
     this.addr = listener.addr;

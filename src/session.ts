@@ -8,13 +8,15 @@
 import type { CloseStatus } from "./core/close.ts";
 import { CloseCode } from "./core/close_code.ts";
 import type { Message } from "./core/message.ts";
-import type { PreparedMessage } from "./core/sender.ts";
-import { rejected } from "./errors.ts";
+import type { State } from "./core/protocol.ts";
+import type { PreparedMessage } from "./core/prepared_message.ts";
+import { ClosedError, rejected } from "./errors.ts";
 import { MessageIterator } from "./inbox.ts";
 import { type Sendable, toPayload } from "./payload.ts";
 import type { RequestInfo } from "./request_info.ts";
 import type { Addr } from "./runtime/conn.ts";
 import { type EngineInit, SessionEngine } from "./session_engine.ts";
+import { createReadable, createWritable, type StreamPolicy } from "./streams.ts";
 
 /** What a session calls, for those who prefer handlers to iteration. */
 export interface SessionHandlers<Data> {
@@ -93,9 +95,20 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
     return this.#engine.closed;
   }
 
-  /** Message bytes sent but not yet taken by the transport, before compression and framing. */
+  /**
+   * Whether messages can be sent: `"closing"` once a Close frame of ours is on its way, which also
+   * answers the peer's, and `"closed"` when the connection is gone.
+   */
+  get state(): State {
+    return this.#engine.state;
+  }
+
+  /**
+   * Message bytes sent but not yet taken by the transport, before compression and framing; after the
+   * end, what was lost.
+   */
   get bufferedAmount(): number {
-    return this.#engine.protocol.bufferedAmount;
+    return this.#engine.bufferedAmount;
   }
 
   /** The last round-trip time in milliseconds; `undefined` before the first pong. */
@@ -136,6 +149,27 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
   }
 
   /**
+   * The messages as a web stream: one chunk each, read from the connection as they are asked for.
+   * Closes when the session ends in good order, and errors with a {@linkcode ClosedError} when it does
+   * not; cancelling it closes the session with 1000. A session has one, beside which nothing else may
+   * take messages.
+   */
+  get readable(): ReadableStream<Message> {
+    const streams = streamsOf(this);
+    return streams.readable ??= createReadable(this, STREAM_POLICY);
+  }
+
+  /**
+   * What to send as a web stream: each chunk is a message, and a write ends when the session is ready
+   * for more. Closing and aborting it close the session with 1000; it errors with a
+   * {@linkcode ClosedError} when the session does not end in good order. A session has one.
+   */
+  get writable(): WritableStream<Sendable> {
+    const streams = streamsOf(this);
+    return streams.writable ??= createWritable(this, STREAM_POLICY);
+  }
+
+  /**
    * Sends a ping and resolves with the round-trip time in milliseconds; a call while one is under
    * way waits for that one. Rejects with a {@linkcode ClosedError}. The promise may be ignored.
    */
@@ -172,3 +206,22 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
     sendPrepared = (session, message) => session.#engine.sendPrepared(message);
   }
 }
+
+interface SessionStreams {
+  readable?: ReadableStream<Message>;
+  writable?: WritableStream<Sendable>;
+}
+
+/** The streams of the few sessions that are asked for them. */
+const sessionStreams = new WeakMap<object, SessionStreams>();
+
+function streamsOf(session: object): SessionStreams {
+  let streams = sessionStreams.get(session);
+  if (streams === undefined) sessionStreams.set(session, streams = {});
+  return streams;
+}
+
+const STREAM_POLICY: StreamPolicy = {
+  toError: (status) => new ClosedError(`The session is closed (${status.code})`, status),
+  toClose: () => [CloseCode.Normal],
+};

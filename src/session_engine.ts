@@ -12,9 +12,9 @@ import type { Compression } from "./compression.ts";
 import type { CloseStatus } from "./core/close.ts";
 import { CloseCode } from "./core/close_code.ts";
 import type { Message } from "./core/message.ts";
-import { type Event, Protocol } from "./core/protocol.ts";
+import { type Event, Protocol, type State } from "./core/protocol.ts";
 import type { Role } from "./core/receiver.ts";
-import type { PreparedMessage } from "./core/sender.ts";
+import type { PreparedMessage } from "./core/prepared_message.ts";
 import { ClosedError, rejected, TimeoutError } from "./errors.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
 import { Intake, type IntakeOwner } from "./intake.ts";
@@ -84,6 +84,8 @@ export class SessionEngine<Session> implements Owner {
   /** A message did not fit into the queue any more: none that follows is kept, either. */
   #hasDiscarded = false;
   #status: CloseStatus | null = null;
+  /** What had not been taken by the transport when the session ended. */
+  #lost = 0;
 
   constructor(session: Session, init: EngineInit<Session>) {
     this.#session = session;
@@ -118,6 +120,17 @@ export class SessionEngine<Session> implements Owner {
     return this.#closed = status !== null
       ? Promise.resolve(status)
       : new Promise((resolve) => this.#settleClosed = resolve);
+  }
+
+  /** See the session's `state`. */
+  get state(): State {
+    if (this.#status !== null) return "closed";
+    return this.#canSend ? "open" : "closing";
+  }
+
+  /** See the session's `bufferedAmount`. */
+  get bufferedAmount(): number {
+    return this.#status === null ? this.protocol.bufferedAmount : this.#lost;
   }
 
   /** Sends a message; see the session's `send()`. */
@@ -263,6 +276,7 @@ export class SessionEngine<Session> implements Owner {
   }
 
   onOver(error: unknown): void {
+    this.#lost = this.protocol.bufferedAmount;
     this.#status = this.#closing.status(error);
     this.#closing.end({ type: "lost" });
     this.conn.close();

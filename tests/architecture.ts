@@ -83,6 +83,7 @@ const PARTS: Readonly<Record<string, Part>> = {
       "src/keepalive.ts",
       "src/outbox.ts",
       "src/session_engine.ts",
+      "src/streams.ts",
       "src/turns.ts",
     ],
     values: ["core", "clock", "zlib", "base", "session"],
@@ -102,8 +103,8 @@ const PARTS: Readonly<Record<string, Part>> = {
     values: ["core", "conn", "clock", "base", "session", "runtime", "upgrade"],
   },
   server: {
-    files: ["src/server.ts"],
-    values: ["core", "conn", "clock", "base", "session", "runtime", "upgrade"],
+    files: ["src/server.ts", "src/serve_options.ts"],
+    values: ["core", "conn", "clock", "base", "session", "runtime", "upgrade", "server"],
   },
   client: {
     files: ["src/client.ts", "src/proxy.ts", "src/reconnect.ts"],
@@ -122,7 +123,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   },
   web: {
     files: ["src/web/"],
-    values: ["core", "base", "session", "client", "web"],
+    values: ["core", "clock", "base", "session", "client", "web"],
     types: ["conn"],
   },
 

@@ -15,7 +15,8 @@ import { ProtocolError } from "./errors.ts";
 import type { MessageLimits } from "./message.ts";
 import type { MessageCodec } from "./permessage_deflate.ts";
 import { type Received, Receiver, type Role } from "./receiver.ts";
-import { type PreparedMessage, Sender } from "./sender.ts";
+import type { PreparedMessage } from "./prepared_message.ts";
+import { Sender } from "./sender.ts";
 
 /**
  * `"open"` while neither side has ended, `"closing"` while one has, `"closed"` once both have: we

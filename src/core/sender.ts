@@ -11,78 +11,13 @@ import { concat } from "./bytes.ts";
 import { encodeClose } from "./close.ts";
 import { headerSize, MAX_CONTROL_PAYLOAD, Opcode, RSV1, writeHead } from "./frame.ts";
 import { copyMasked, rotateKey } from "./mask.ts";
+import { checkBytes, messageOpcode, toPayload } from "./payload.ts";
 import type { MessageCodec } from "./permessage_deflate.ts";
-import { encodeUtf8, encodeUtf8Once } from "./utf8.ts";
+import { PreparedMessage } from "./prepared_message.ts";
+import { encodeFrame, FIN, writeFrame } from "./whole_frame.ts";
 
 /** Texts up to this length are encoded character by character: a call of the encoder costs more. */
 const MAX_ASCII = 125;
-
-/** The bit of a frame's first byte that says that it is its message's last. */
-const FIN = 0x80;
-
-/**
- * A message encoded once for many connections, and compressed once for each way in which they
- * compress; for servers, since clients mask each frame anew. Made by {@linkcode prepareMessage}.
- */
-export class PreparedMessage {
-  /** Bytes of its payload. */
-  readonly size: number;
-  /** Whether to compress it, where the threshold is not to decide. */
-  readonly compress: boolean | undefined;
-  /** The whole frame, not compressed. */
-  readonly frame: Uint8Array;
-  readonly #opcode: Opcode;
-  readonly #deflated = new Map<string, Uint8Array | Promise<Uint8Array>>();
-
-  /** Use {@linkcode prepareMessage}. */
-  constructor(opcode: Opcode, payload: Uint8Array, compress: boolean | undefined) {
-    this.#opcode = opcode;
-    this.frame = encodeFrame(opcode, payload, null);
-    this.size = payload.length;
-    this.compress = compress;
-  }
-
-  /**
-   * The whole frame for connections with such a codec, made with the first one's deflater; the same
-   * bytes for each, so it refers to no earlier message. A promise while it is being compressed.
-   */
-  deflated({ deflater, key }: MessageCodec): Uint8Array | Promise<Uint8Array> {
-    const known = this.#deflated.get(key);
-    if (known !== undefined) return known;
-    deflater.reset();
-    const payload = deflater.deflate(this.frame.subarray(this.frame.length - this.size));
-    const made = payload instanceof Uint8Array
-      ? this.#toFrame(payload)
-      // One connection's end must not be the others' loss.
-      : payload.then((payload) => this.#toFrame(payload), () => this.frame);
-    this.#deflated.set(key, made);
-    if (made instanceof Promise) made.then((frame) => this.#deflated.set(key, frame));
-    return made;
-  }
-
-  #toFrame(payload: Uint8Array): Uint8Array {
-    if (payload.length >= this.size) return this.frame;
-    return encodeFrame(this.#opcode, payload, null, RSV1);
-  }
-}
-
-/**
- * Encodes a message once for any number of server connections. `compress` decides whether it is
- * compressed where that was agreed on; without it the codec's threshold does. Throws a `TypeError`
- * if it is neither a string nor a `Uint8Array`.
- *
- * @example
- * ```ts
- * import { prepareMessage } from "@twoway/websocket/core";
- * prepareMessage("hi").frame; // 81 02 68 69
- * ```
- */
-export function prepareMessage(
-  message: string | Uint8Array,
-  compress?: boolean,
-): PreparedMessage {
-  return new PreparedMessage(messageOpcode(message), toPayload(message, false), compress);
-}
 
 /** What a {@linkcode Sender} needs to know. */
 export interface SenderOptions {
@@ -377,48 +312,7 @@ function sizeOf(message: Waiting): number {
   return message instanceof PreparedMessage ? message.size : message.payload.length;
 }
 
-function messageOpcode(message: string | Uint8Array): Opcode {
-  return typeof message === "string" ? Opcode.Text : Opcode.Binary;
-}
-
-/** The message's bytes; of a text valid only until the next call, if it is not to keep them. */
-function toPayload(message: string | Uint8Array, keeps: boolean): Uint8Array {
-  if (typeof message === "string") return keeps ? encodeUtf8(message) : encodeUtf8Once(message);
-  checkBytes(message);
-  return message;
-}
-
-/** The values of other arrays would be cut to bytes, and what is no array would be sent as empty. */
-function checkBytes(bytes: unknown): void {
-  if (bytes instanceof Uint8Array) return;
-  throw new TypeError(`Cannot send: ${Object.prototype.toString.call(bytes)} is not a Uint8Array`);
-}
-
 /** Whether to compress a message of this size; an empty one could only grow. */
 function isWanted(codec: MessageCodec, size: number, compress: boolean | undefined): boolean {
   return size > 0 && (compress ?? size >= codec.threshold);
-}
-
-function encodeFrame(
-  opcode: Opcode,
-  payload: Uint8Array,
-  mask: number | null,
-  rsv: number = 0,
-): Uint8Array {
-  const frame = new Uint8Array(headerSize(payload.length, mask !== null) + payload.length);
-  writeFrame(frame, 0, opcode, payload, mask, rsv);
-  return frame;
-}
-
-function writeFrame(
-  target: Uint8Array,
-  at: number,
-  opcode: Opcode,
-  payload: Uint8Array,
-  mask: number | null,
-  rsv: number,
-): void {
-  const { length } = payload;
-  const start = writeHead(target, at, FIN | (rsv << 4) | opcode, length, mask);
-  copyMasked(target, start, payload, 0, length, mask ?? 0);
 }

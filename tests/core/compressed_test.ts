@@ -3,7 +3,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { describe, test } from "node:test";
 import { ProtocolError } from "../../src/core/errors.ts";
 import { type Event, Protocol } from "../../src/core/protocol.ts";
-import { prepareMessage } from "../../src/core/sender.ts";
+import { prepareMessage } from "../../src/core/prepared_message.ts";
 import { streamEngine } from "../../src/runtime/zlib_stream.ts";
 import { cuts, seededBytes } from "../cuts.ts";
 import { decodeFrames, joinBytes } from "../frames.ts";

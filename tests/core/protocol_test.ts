@@ -2,7 +2,7 @@ import { describe, test } from "node:test";
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { ProtocolError } from "../../src/core/errors.ts";
 import { type Event, Protocol } from "../../src/core/protocol.ts";
-import { prepareMessage } from "../../src/core/sender.ts";
+import { prepareMessage } from "../../src/core/prepared_message.ts";
 import { countAllocations } from "../allocations.ts";
 import { cuts, seededBytes, seededRandom } from "../cuts.ts";
 import { decodeFrames, joinBytes } from "../frames.ts";

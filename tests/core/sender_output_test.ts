@@ -1,7 +1,7 @@
 import { describe, test } from "node:test";
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { Protocol } from "../../src/core/protocol.ts";
-import { prepareMessage } from "../../src/core/sender.ts";
+import { prepareMessage } from "../../src/core/prepared_message.ts";
 import { countAllocations } from "../allocations.ts";
 import { seededBytes } from "../cuts.ts";
 import { decodeFrames, encodeFrame, joinBytes } from "../frames.ts";

@@ -1,7 +1,8 @@
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { sharedBuffers } from "../../src/core/buffer_pool.ts";
-import { prepareMessage, Sender } from "../../src/core/sender.ts";
+import { prepareMessage } from "../../src/core/prepared_message.ts";
+import { Sender } from "../../src/core/sender.ts";
 import { seededBytes, seededRandom } from "../cuts.ts";
 import { decodeFrames, encodeFrame, joinBytes } from "../frames.ts";
 import {

@@ -1,0 +1,100 @@
+/**
+ * The options of a server, and their checks.
+ *
+ * @module
+ */
+
+import { AddressSet } from "./address.ts";
+import { checkClock, type Clock } from "./clock.ts";
+import { checkProtocols } from "./core/handshake.ts";
+import type { Fetch } from "./incoming.ts";
+import {
+  type ResolvedSessionOptions,
+  resolveSessionOptions,
+  type SessionOptions,
+} from "./options.ts";
+import { checkOriginPolicy, type OriginPolicy } from "./origin.ts";
+import type { Listener, TlsServerOptions } from "./runtime/conn.ts";
+import type { Accept } from "./upgrade.ts";
+
+/** Options of `serve()`. Unknown names throw. */
+export interface ServeOptions<Data = unknown> extends SessionOptions {
+  /** The address to listen on. @default {"127.0.0.1"} */
+  readonly hostname?: string;
+  /** The port; 0 lets the system choose one. @default {8000} */
+  readonly port?: number;
+  /** The path of a Unix socket, in place of hostname and port. */
+  readonly unix?: string;
+  /** Serves `wss://` with this certificate and key. */
+  readonly tls?: TlsServerOptions;
+  /** A source of connections in place of all of the above. */
+  readonly listener?: Listener;
+  /** Shuts the server down when it is aborted. */
+  readonly signal?: AbortSignal;
+  /** Subprotocols in our order of preference: the first that the client also offers is chosen. */
+  readonly protocols?: readonly string[];
+  /** Decides about each request: adds data and headers, or refuses with a `Response`. */
+  readonly accept?: Accept<Data>;
+  /** Answers plain HTTP requests on the same port; without it they get 426. */
+  readonly fetch?: Fetch;
+  /** Origins accepted besides the server's own; `"any"` does not check. @default {"same-origin"} */
+  readonly origin?: OriginPolicy;
+  /** Hosts that requests may name, with or without a port; stops DNS rebinding. @default {any} */
+  readonly allowedHosts?: readonly string[];
+  /** IP addresses, CIDR blocks or `"unix"`, whose `X-Forwarded-…` fields are believed. @default {[]} */
+  readonly trustedProxies?: readonly string[];
+  /** Where time comes from; for tests. @default {the machine's} */
+  readonly clock?: Clock;
+  /** Told about every error of your functions and of accepting. @default {console.error} */
+  readonly onError?: (error: unknown) => void;
+}
+
+const OPTIONS = [
+  "hostname",
+  "port",
+  "unix",
+  "tls",
+  "listener",
+  "signal",
+  "protocols",
+  "accept",
+  "fetch",
+  "origin",
+  "allowedHosts",
+  "trustedProxies",
+  "clock",
+  "onError",
+];
+
+/** Options with their defaults, checked. */
+export interface ResolvedServeOptions {
+  readonly session: ResolvedSessionOptions;
+  readonly trustedProxies: AddressSet;
+}
+
+/**
+ * Fills in the defaults. Throws a `TypeError` or `RangeError` for what can't be an option.
+ */
+export function resolveServeOptions<Data>(options: ServeOptions<Data>): ResolvedServeOptions {
+  const session = resolveSessionOptions(options, OPTIONS);
+  checkPort(options.port ?? 0);
+  checkProtocols(options.protocols ?? []);
+  checkOriginPolicy(options.origin ?? "same-origin");
+  checkClock(options.clock);
+  for (const name of ["accept", "fetch", "onError"] as const) {
+    const value: unknown = options[name];
+    if (value !== undefined && typeof value !== "function") {
+      throw new TypeError(`Option ${name} is of type ${typeof value}, not a function`);
+    }
+  }
+  return { session, trustedProxies: new AddressSet(options.trustedProxies ?? []) };
+}
+
+function checkPort(port: unknown): void {
+  if (typeof port !== "number") {
+    throw new TypeError(`Option port is of type ${typeof port}, not a number`);
+  }
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new RangeError(`Option port is ${port}, not a whole number from 0 to 65535`);
+  }
+}

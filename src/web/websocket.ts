@@ -1,0 +1,448 @@
+/**
+ * The web's `WebSocket` (WHATWG WebSockets) over {@linkcode connect}: the same on every runtime, and a
+ * drop-in for the browser's.
+ *
+ * @module
+ */
+
+import { sharedTimers } from "../clock.ts";
+import { connect, type ConnectOptions } from "../client.ts";
+import { CloseCode } from "../core/close_code.ts";
+import type { CloseStatus } from "../core/close.ts";
+import { HandshakeError } from "../core/errors.ts";
+import type { Message } from "../core/message.ts";
+import type { WebSocketSession } from "../session.ts";
+import { CloseEvent } from "./close_event.ts";
+import { checkCloseArguments } from "./close_arguments.ts";
+import { type EventHandler, EventHandlers } from "./event_handlers.ts";
+import { toConnectOptions, type WebConnectOptions } from "./options.ts";
+import { checkOffers, hasBadPort, parseWebSocketUrl } from "./url.ts";
+import {
+  isObject,
+  makeEnumerable,
+  toBytes,
+  toClampedShort,
+  toDictionary,
+  toStrings,
+  toUsvString,
+} from "./webidl.ts";
+
+/** The second argument of {@linkcode WebSocket} where it is no list of subprotocols. */
+export interface WebSocketInit extends WebConnectOptions {
+  /** Subprotocols to offer, in order of preference. @default {[]} */
+  readonly protocols?: string | readonly string[];
+}
+
+/** How binary messages are handed out. */
+export type BinaryType = "blob" | "arraybuffer";
+
+/** The events of a {@linkcode WebSocket}. */
+export interface WebSocketEventMap {
+  /** The connection is open. */
+  readonly open: Event;
+  /** A message has come. */
+  readonly message: MessageEvent;
+  /** The connection has failed, or could not be made; `close` follows. */
+  readonly error: WebSocketErrorEvent;
+  /** The connection is gone. */
+  readonly close: CloseEvent;
+}
+
+/** A plain `Event` that also says what went wrong. */
+export interface WebSocketErrorEvent extends Event {
+  /** What went wrong. */
+  readonly error?: unknown;
+  /** Its message. */
+  readonly message?: string;
+}
+
+/** Where a {@linkcode WebSocket} stands: connecting, open, closing, closed. */
+export type ReadyState = 0 | 1 | 2 | 3;
+
+const CONNECTING = 0;
+const OPEN = 1;
+const CLOSING = 2;
+const CLOSED = 3;
+
+/** What is sent when its turn comes: behind a `Blob` that is still being read. */
+type Deferred = () => void | Promise<void>;
+
+/**
+ * A WebSocket client as browsers have it. Where nothing else is said, it follows the standard to the
+ * letter; `limits.maxMessageSize` is 64 MiB here, `limits.maxSendBacklog` 256 MiB, and compression is
+ * offered.
+ *
+ * Throws a `SyntaxError` `DOMException` for a URL or subprotocols that are none, and a `TypeError` or
+ * `RangeError` for wrong options.
+ *
+ * @example
+ * ```ts
+ * import { serve } from "@twoway/websocket";
+ * import { WebSocket } from "@twoway/websocket/web";
+ *
+ * const server = await serve({ port: 0 }, async (session) => void (await session.send("hello")));
+ * if (server.addr.transport !== "tcp") throw new Error("Not a TCP address");
+ *
+ * const socket = new WebSocket(`ws://127.0.0.1:${server.addr.port}/`);
+ * socket.onmessage = ({ data }) => console.log(data); // hello
+ * await new Promise((resolve) => socket.onclose = resolve);
+ * await server.shutdown();
+ * ```
+ */
+export class WebSocket extends EventTarget {
+  /** The connection is being made. */
+  declare static readonly CONNECTING: 0;
+  /** Messages can be exchanged. */
+  declare static readonly OPEN: 1;
+  /** The closing handshake is under way. */
+  declare static readonly CLOSING: 2;
+  /** The connection is gone, or could not be made. */
+  declare static readonly CLOSED: 3;
+  /** The connection is being made. */
+  declare readonly CONNECTING: 0;
+  /** Messages can be exchanged. */
+  declare readonly OPEN: 1;
+  /** The closing handshake is under way. */
+  declare readonly CLOSING: 2;
+  /** The connection is gone, or could not be made. */
+  declare readonly CLOSED: 3;
+
+  readonly #url: string;
+  readonly #origin: string;
+  readonly #handlers: EventHandlers = new EventHandlers(this);
+  readonly #connecting = new AbortController();
+  #state: ReadyState = CONNECTING;
+  #session: WebSocketSession | null = null;
+  #binaryType: BinaryType = "blob";
+  #protocol = "";
+  #extensions = "";
+  /** Sends that wait for a `Blob` before them; `null` while none is being read. */
+  #deferred: Deferred[] | null = null;
+  /** Bytes of messages that will never be sent, or wait for a `Blob`. */
+  #unsent = 0;
+  /** What `bufferedAmount` is until the current task is over; `null` while nothing was sent in it. */
+  #amount: number | null = null;
+
+  /** Connects; see {@linkcode WebSocket}. `protocols` may be a list, one name, or options. */
+  constructor(
+    url: string | URL,
+    protocols: string | readonly string[] | WebSocketInit | undefined = undefined,
+  ) {
+    if (arguments.length === 0) throw new TypeError("WebSocket needs a URL");
+    super();
+    const address = toUsvString(url);
+    const { offers, init } = readProtocols(protocols);
+    const target = parseWebSocketUrl(address);
+    checkOffers(offers);
+    this.#url = target.href;
+    this.#origin = `${target.protocol}//${target.host}`;
+    const options = toConnectOptions(init, offers, this.#connecting);
+    void this.#connect(target, offers, options);
+  }
+
+  /** The URL, its scheme `ws:` or `wss:`. */
+  get url(): string {
+    return this.#url;
+  }
+
+  /** 0 connecting, 1 open, 2 closing, 3 closed. */
+  get readyState(): ReadyState {
+    return this.#readyState;
+  }
+
+  /** Bytes of messages sent but not yet taken by the network; grows only, once it is closed. */
+  get bufferedAmount(): number {
+    return this.#amount ?? this.#currentAmount;
+  }
+
+  /** The extensions agreed on. */
+  get extensions(): string {
+    return this.#extensions;
+  }
+
+  /** The subprotocol agreed on. */
+  get protocol(): string {
+    return this.#protocol;
+  }
+
+  /** How binary messages are handed out. @default {"blob"} */
+  get binaryType(): BinaryType {
+    return this.#binaryType;
+  }
+
+  set binaryType(type: BinaryType) {
+    const text = `${type}`;
+    if (text === "blob" || text === "arraybuffer") this.#binaryType = text;
+  }
+
+  /** Called when the connection is open. */
+  get onopen(): EventHandler<Event> {
+    return this.#handlers.get("open") as EventHandler<Event>;
+  }
+
+  set onopen(handler: EventHandler<Event>) {
+    this.#handlers.set("open", handler);
+  }
+
+  /** Called for each message. */
+  get onmessage(): EventHandler<MessageEvent> {
+    return this.#handlers.get("message") as EventHandler<MessageEvent>;
+  }
+
+  set onmessage(handler: EventHandler<MessageEvent>) {
+    this.#handlers.set("message", handler);
+  }
+
+  /** Called when the connection has failed. */
+  get onerror(): EventHandler<WebSocketErrorEvent> {
+    return this.#handlers.get("error") as EventHandler<WebSocketErrorEvent>;
+  }
+
+  set onerror(handler: EventHandler<WebSocketErrorEvent>) {
+    this.#handlers.set("error", handler);
+  }
+
+  /** Called when the connection is gone. */
+  get onclose(): EventHandler<CloseEvent> {
+    return this.#handlers.get("close") as EventHandler<CloseEvent>;
+  }
+
+  set onclose(handler: EventHandler<CloseEvent>) {
+    this.#handlers.set("close", handler);
+  }
+
+  /**
+   * Sends a message: binary for a buffer, a view or a `Blob`, else text. Its bytes are taken as they
+   * are at the call. Dropped, but counted by `bufferedAmount`, once the socket is closing. Throws an
+   * `InvalidStateError` `DOMException` while it connects, and a `TypeError` for shared or resizable
+   * memory.
+   */
+  send(data: string | ArrayBuffer | ArrayBufferView | Blob): void {
+    const readyState = this.#readyState;
+    if (arguments.length === 0) throw new TypeError("send() needs a message");
+    const isBlob = data instanceof Blob;
+    const payload = isBlob ? null : toBytes(data) ?? toUsvString(data);
+    if (readyState === CONNECTING) {
+      throw new DOMException("Cannot send: the socket is connecting", "InvalidStateError");
+    }
+    const size = payload === null ? (data as unknown as Blob).size : sizeOf(payload);
+    this.#keepAmount(size);
+    if (readyState !== OPEN) {
+      this.#unsent += size;
+    } else if (isBlob) {
+      const read = async (): Promise<void> =>
+        this.#sendDeferred(new Uint8Array(await data.arrayBuffer()), size);
+      this.#defer(read, size);
+    } else if (this.#deferred !== null) {
+      const own = typeof payload === "string" ? payload : new Uint8Array(payload!);
+      this.#defer(() => this.#sendDeferred(own, size), size);
+    } else {
+      void this.#session!.send(payload!);
+    }
+  }
+
+  /**
+   * Closes the connection behind all messages sent; without a code the Close frame has none. While
+   * the socket connects, that fails. Throws an `InvalidAccessError` `DOMException` for a code other
+   * than 1000 and 3000–4999, and a `SyntaxError` one for a reason of more than 123 bytes.
+   */
+  close(code?: number, reason?: string): void;
+  close(...[code, reason]: [code?: unknown, reason?: unknown]): void {
+    const readyState = this.#readyState;
+    const close = checkCloseArguments(
+      code === undefined ? undefined : toClampedShort(code),
+      reason === undefined ? "" : toUsvString(reason),
+    );
+    if (readyState >= CLOSING) return;
+    this.#state = CLOSING;
+    if (readyState === CONNECTING) {
+      this.#connecting.abort(new DOMException("The socket was closed", "AbortError"));
+    } else if (this.#deferred !== null) {
+      this.#deferred.push(() => void this.#session!.close(...close));
+    } else {
+      void this.#session!.close(...close);
+    }
+  }
+
+  async #connect(url: URL, offers: readonly string[], options: ConnectOptions): Promise<void> {
+    try {
+      if (hasBadPort(url)) throw new TypeError(`Cannot connect: port ${url.port} is blocked`);
+      await connect(url, {
+        ...options,
+        handlers: {
+          open: (session) => this.#opened(session, offers),
+          message: (_, message) => this.#received(message),
+          close: (_, status) => this.#closed(status),
+        },
+      });
+    } catch (error) {
+      // A failure is told in a later task: until then nobody has been able to listen.
+      await sharedTimers.sharedTurn();
+      this.#closed({ code: CloseCode.Abnormal, reason: "", wasClean: false, error });
+    }
+  }
+
+  #opened(session: WebSocketSession, offers: readonly string[]): Promise<void> | void {
+    this.#session = session;
+    if (this.#state !== CONNECTING) return session.abort(this.#connecting.signal.reason);
+    if (offers.length > 0 && session.protocol === "") {
+      return session.abort(new HandshakeError("The server chose none of the subprotocols offered"));
+    }
+    this.#state = OPEN;
+    this.#protocol = session.protocol;
+    this.#extensions = session.extensions;
+    this.dispatchEvent(new Event("open"));
+    return sharedTimers.sharedTurn();
+  }
+
+  /** Each event is a task of its own: what waits for one must be able to listen for the next. */
+  #received(message: Message): Promise<void> | void {
+    if (this.#state !== OPEN) return;
+    const data = typeof message === "string"
+      ? message
+      : this.#binaryType === "blob"
+      ? new Blob([message as Uint8Array<ArrayBuffer>])
+      : message.buffer;
+    this.dispatchEvent(new MessageEvent("message", { data, origin: this.#origin }));
+    return sharedTimers.sharedTurn();
+  }
+
+  #closed({ code, reason, wasClean, error }: CloseStatus): void {
+    this.#unsent += this.#session?.bufferedAmount ?? 0;
+    this.#session = null;
+    this.#deferred = null;
+    this.#state = CLOSED;
+    if (!wasClean) this.dispatchEvent(createErrorEvent(error));
+    this.dispatchEvent(new CloseEvent("close", { wasClean, code, reason }));
+  }
+
+  get #readyState(): ReadyState {
+    if (this.#state === OPEN && this.#session!.state !== "open") return CLOSING;
+    return this.#state;
+  }
+
+  get #currentAmount(): number {
+    return this.#unsent + (this.#session?.bufferedAmount ?? 0);
+  }
+
+  /** What is sent counts at least until the current task is over, though the system may have it. */
+  #keepAmount(size: number): void {
+    if (this.#amount === null) {
+      this.#amount = this.#currentAmount;
+      void sharedTimers.sharedTurn().then(() => this.#amount = null);
+    }
+    this.#amount += size;
+  }
+
+  #defer(send: Deferred, size: number): void {
+    this.#unsent += size;
+    if (this.#deferred !== null) {
+      this.#deferred.push(send);
+      return;
+    }
+    this.#deferred = [send];
+    void this.#sendDeferredAll();
+  }
+
+  async #sendDeferredAll(): Promise<void> {
+    try {
+      while (this.#deferred !== null && this.#deferred.length > 0) await this.#deferred.shift()!();
+      this.#deferred = null;
+    } catch (error) {
+      this.#session?.abort(error); // a Blob that can't be read: what follows must not overtake it
+    }
+  }
+
+  #sendDeferred(payload: string | Uint8Array, size: number): void {
+    if (this.#session?.state !== "open") return; // it stays unsent
+    this.#unsent -= size;
+    void this.#session.send(payload);
+  }
+}
+
+/** Typed by their events. */
+export interface WebSocket {
+  /** Listens for one kind of event. */
+  addEventListener<K extends keyof WebSocketEventMap>(
+    type: K,
+    listener: (this: WebSocket, event: WebSocketEventMap[K]) => unknown,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  /** Listens for one kind of event. */
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  /** Listens no longer. */
+  removeEventListener<K extends keyof WebSocketEventMap>(
+    type: K,
+    listener: (this: WebSocket, event: WebSocketEventMap[K]) => unknown,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  /** Listens no longer. */
+  removeEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | EventListenerOptions,
+  ): void;
+}
+
+const STATES = { CONNECTING, OPEN, CLOSING, CLOSED };
+for (const target of [WebSocket, WebSocket.prototype]) {
+  for (const [name, value] of Object.entries(STATES)) {
+    Object.defineProperty(target, name, { value, enumerable: true });
+  }
+}
+Object.defineProperty(WebSocket.prototype, Symbol.toStringTag, {
+  value: "WebSocket",
+  configurable: true,
+});
+makeEnumerable(WebSocket.prototype, [
+  "url",
+  "readyState",
+  "bufferedAmount",
+  "extensions",
+  "protocol",
+  "binaryType",
+  "onopen",
+  "onmessage",
+  "onerror",
+  "onclose",
+  "send",
+  "close",
+]);
+
+/** A dictionary, a list or one name: the union of Web IDL that the constructor takes. */
+function readProtocols(value: unknown): { offers: string[]; init: WebConnectOptions } {
+  if (value === undefined || value === null) return { offers: [], init: {} };
+  if (!isObject(value)) return { offers: [toUsvString(value)], init: {} };
+  if (typeof value[Symbol.iterator] === "function") {
+    return { offers: toStrings(value, "protocols"), init: {} };
+  }
+  const { protocols = [], ...init } = toDictionary(value, "WebSocketInit");
+  return {
+    offers: isObject(protocols) ? toStrings(protocols, "protocols") : [toUsvString(protocols)],
+    init,
+  };
+}
+
+function sizeOf(payload: string | Uint8Array): number {
+  if (typeof payload !== "string") return payload.length;
+  let size = payload.length;
+  for (let i = 0; i < payload.length; i++) {
+    const unit = payload.charCodeAt(i);
+    if (unit > 0x7f) size += unit > 0x7ff && (unit < 0xd800 || unit > 0xdfff) ? 2 : 1;
+  }
+  return size;
+}
+
+function createErrorEvent(error: unknown): Event {
+  const event = new Event("error");
+  if (error === undefined) return event;
+  const message = error instanceof Error ? error.message : String(error);
+  return Object.defineProperties(event, {
+    error: { value: error, enumerable: true },
+    message: { value: message, enumerable: true },
+  });
+}

@@ -1,0 +1,83 @@
+/**
+ * `WebSocketError`: why a {@linkcode WebSocketStream} did not end in good order.
+ *
+ * @module
+ */
+
+import { CloseCode } from "../core/close_code.ts";
+import { checkCloseArguments } from "./close_arguments.ts";
+import { makeEnumerable, toDictionary, toEnforcedShort, toUsvString } from "./webidl.ts";
+
+/** How a stream is closed, or was. */
+export interface WebSocketCloseInfo {
+  /** The close code; none for a Close frame without one. */
+  readonly closeCode?: number;
+  /** The reason. @default {""} */
+  readonly reason?: string;
+}
+
+/** Makes an error with what a peer sent, which may be more than scripts may send. */
+export let createWebSocketError: (
+  message: string,
+  closeCode: number | null,
+  reason: string,
+) => WebSocketError;
+
+/**
+ * A WebSocket failed, or is to be closed with a code and a reason. Throws what
+ * {@linkcode WebSocketStream.close} throws for a code or reason that may not be sent.
+ */
+export class WebSocketError extends DOMException {
+  #closeCode: number | null;
+  #reason: string;
+
+  /** A reason without a code gets the code 1000. */
+  constructor(message: string = "", init: WebSocketCloseInfo = {}) {
+    super(message, "WebSocketError");
+    const [code, reason] = readCloseInfo(init);
+    this.#closeCode = code ?? null;
+    this.#reason = reason ?? "";
+  }
+
+  /** The close code; `null` if there is none. */
+  get closeCode(): number | null {
+    return this.#closeCode;
+  }
+
+  /** The reason; empty if there is none. */
+  get reason(): string {
+    return this.#reason;
+  }
+
+  static {
+    createWebSocketError = (message, closeCode, reason) => {
+      const error = new WebSocketError(message);
+      error.#closeCode = closeCode;
+      error.#reason = reason;
+      return error;
+    };
+  }
+}
+
+Object.defineProperty(WebSocketError.prototype, Symbol.toStringTag, {
+  value: "WebSocketError",
+  configurable: true,
+});
+makeEnumerable(WebSocketError.prototype, ["closeCode", "reason"]);
+
+/** What to close with; throws for what is no {@linkcode WebSocketCloseInfo} or may not be sent. */
+export function readCloseInfo(info: unknown): [code?: number, reason?: string] {
+  const { closeCode, reason = "" } = toDictionary(info, "WebSocketCloseInfo");
+  return checkCloseArguments(
+    closeCode === undefined ? undefined : toEnforcedShort(closeCode, "closeCode"),
+    toUsvString(reason),
+  );
+}
+
+/** What to close with when a stream is cancelled or aborted: only a WebSocketError says how. */
+export function toCloseArguments(reason: unknown): [code?: number, reason?: string] {
+  if (!(reason instanceof WebSocketError) || reason.closeCode === null) return [];
+  // One that a peer's end has made may have a code that must not be sent.
+  const canBeSent = reason.closeCode === CloseCode.Normal || reason.closeCode >= 3000;
+  return canBeSent ? [reason.closeCode, reason.reason] : [];
+}

@@ -1,0 +1,186 @@
+/**
+ * `WebSocketStream`, as Chromium ships it: a WebSocket as two streams, with backpressure both ways.
+ *
+ * @module
+ */
+
+import { connect, type ConnectOptions } from "../client.ts";
+import { CloseCode } from "../core/close_code.ts";
+import { HandshakeError } from "../core/errors.ts";
+import type { Message } from "../core/message.ts";
+import type { WebSocketSession } from "../session.ts";
+import { createReadable, createWritable, type StreamPolicy } from "../streams.ts";
+import { toConnectOptions, type WebConnectOptions } from "./options.ts";
+import { checkOffers, hasBadPort, parseWebSocketUrl } from "./url.ts";
+import { makeEnumerable, toBytes, toDictionary, toStrings, toUsvString } from "./webidl.ts";
+import {
+  createWebSocketError,
+  readCloseInfo,
+  toCloseArguments,
+  type WebSocketCloseInfo,
+  type WebSocketError,
+} from "./websocket_error.ts";
+
+/** What may be written: binary for a buffer or a view, else text. */
+export type WebSocketChunk = string | ArrayBuffer | ArrayBufferView;
+
+/** An open connection. */
+export interface WebSocketOpenInfo {
+  /** The messages received: text as a string, binary as a `Uint8Array`. */
+  readonly readable: ReadableStream<Message>;
+  /** The messages to send. */
+  readonly writable: WritableStream<WebSocketChunk>;
+  /** The extensions agreed on. */
+  readonly extensions: string;
+  /** The subprotocol agreed on. */
+  readonly protocol: string;
+}
+
+/** Options of {@linkcode WebSocketStream}. */
+export interface WebSocketStreamOptions extends WebConnectOptions {
+  /** Subprotocols to offer, in order of preference. @default {[]} */
+  readonly protocols?: readonly string[];
+}
+
+/**
+ * A WebSocket client as two streams. Throws a `SyntaxError` `DOMException` for a URL or subprotocols
+ * that are none, and a `TypeError` or `RangeError` for wrong options.
+ *
+ * @example
+ * ```ts
+ * import { serve } from "@twoway/websocket";
+ * import { WebSocketStream } from "@twoway/websocket/web";
+ *
+ * const server = await serve({ port: 0 }, async (session) => void (await session.send("hello")));
+ * if (server.addr.transport !== "tcp") throw new Error("Not a TCP address");
+ *
+ * const stream = new WebSocketStream(`ws://127.0.0.1:${server.addr.port}/`);
+ * const { readable } = await stream.opened;
+ * for await (const message of readable) console.log(message); // hello
+ * console.log(await stream.closed); // { closeCode: 1000, reason: "" }
+ * await server.shutdown();
+ * ```
+ */
+export class WebSocketStream {
+  readonly #url: string;
+  readonly #connecting = new AbortController();
+  readonly #policy: StreamPolicy = createPolicy();
+  readonly #opened: Promise<WebSocketOpenInfo>;
+  readonly #closed: Promise<Required<WebSocketCloseInfo>>;
+  #session: WebSocketSession | null = null;
+
+  /** Connects; see {@linkcode WebSocketStream}. */
+  constructor(url: string | URL, options: WebSocketStreamOptions = {}) {
+    if (arguments.length === 0) throw new TypeError("WebSocketStream needs a URL");
+    const address = toUsvString(url);
+    const { protocols = [], ...init } = toDictionary(options, "WebSocketStreamOptions");
+    const offers = toStrings(protocols, "protocols");
+    const target = parseWebSocketUrl(address);
+    checkOffers(offers);
+    this.#url = target.href;
+    const session = this.#connect(target, toConnectOptions(init, offers, this.#connecting));
+    this.#opened = session.then((session) => this.#open(session));
+    this.#closed = session.then((session) => this.#end(session));
+    // Whoever does not look at one of them need not be told.
+    this.#opened.catch(() => {});
+    this.#closed.catch(() => {});
+  }
+
+  /** The URL, its scheme `ws:` or `wss:`. */
+  get url(): string {
+    return this.#url;
+  }
+
+  /**
+   * Resolves when the connection is open. Rejects with a {@linkcode WebSocketError} if it can't be
+   * made, and with the signal's reason.
+   */
+  get opened(): Promise<WebSocketOpenInfo> {
+    return this.#opened;
+  }
+
+  /**
+   * Resolves with the peer's code and reason when the connection has ended in good order; rejects with
+   * a {@linkcode WebSocketError} when it has not, or was never made.
+   */
+  get closed(): Promise<Required<WebSocketCloseInfo>> {
+    return this.#closed;
+  }
+
+  /**
+   * Starts the closing handshake behind all messages written; while the connection is being made,
+   * that fails. Throws an `InvalidAccessError` `DOMException` for a code other than 1000 and
+   * 3000–4999, a `SyntaxError` one for a reason of more than 123 bytes, and a `TypeError` for other
+   * types.
+   */
+  close(closeInfo?: WebSocketCloseInfo): void;
+  close(...[closeInfo]: [closeInfo?: unknown]): void {
+    const close = readCloseInfo(closeInfo);
+    if (this.#session !== null) void this.#session.close(...close);
+    else this.#connecting.abort(createWebSocketError("The stream was closed", null, ""));
+  }
+
+  async #connect(url: URL, options: ConnectOptions): Promise<WebSocketSession> {
+    const { signal, protocols = [] } = options;
+    try {
+      if (hasBadPort(url)) throw new TypeError(`Cannot connect: port ${url.port} is blocked`);
+      const session = await connect(url, options);
+      if (signal!.aborted) {
+        session.abort(signal!.reason);
+        throw signal!.reason;
+      }
+      if (protocols.length > 0 && session.protocol === "") {
+        const error = new HandshakeError("The server chose none of the subprotocols offered");
+        session.abort(error);
+        throw error;
+      }
+      return this.#session = session;
+    } catch (error) {
+      if (signal!.aborted) throw signal!.reason;
+      throw createWebSocketError(messageOf(error), CloseCode.Abnormal, "");
+    }
+  }
+
+  #open(session: WebSocketSession): WebSocketOpenInfo {
+    const { extensions, protocol } = session;
+    const readable = createReadable(session, this.#policy);
+    const writable = createWritable<WebSocketChunk>({
+      closed: session.closed,
+      receive: () => session.receive(),
+      close: (...close) => session.close(...close),
+      send: (chunk) => session.send(toBytes(chunk) ?? toUsvString(chunk)),
+    }, this.#policy);
+    return { readable, writable, extensions, protocol };
+  }
+
+  async #end(session: WebSocketSession): Promise<Required<WebSocketCloseInfo>> {
+    const status = await session.closed;
+    if (!status.wasClean) throw this.#policy.toError(status);
+    return { closeCode: status.code, reason: status.reason };
+  }
+}
+
+Object.defineProperty(WebSocketStream.prototype, Symbol.toStringTag, {
+  value: "WebSocketStream",
+  configurable: true,
+});
+makeEnumerable(WebSocketStream.prototype, ["url", "opened", "closed", "close"]);
+
+/** One error for both streams and `closed`: the same object. */
+function createPolicy(): StreamPolicy {
+  let error: WebSocketError | null = null;
+  return {
+    toError: ({ code, reason, error: cause }) =>
+      error ??= createWebSocketError(
+        cause === undefined ? `The connection was lost (${code})` : messageOf(cause),
+        code,
+        reason,
+      ),
+    toClosedError: () => new DOMException("The connection has been closed", "InvalidStateError"),
+    toClose: toCloseArguments,
+  };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
