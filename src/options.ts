@@ -206,7 +206,8 @@ function checkCompress(value: number, name: string): void {
   throw new RangeError(`Option ${name} is ${value}, not a whole number from ${min} to ${max}`);
 }
 
-function resolveNumbers<T extends { readonly [name: string]: number }>(
+/** Fills in the defaults of a group of numbers; `check` throws for one that can't be. */
+export function resolveNumbers<T extends { readonly [name: string]: number }>(
   given: { readonly [K in keyof T]?: number },
   defaults: T,
   prefix: string,
@@ -222,7 +223,8 @@ function resolveNumbers<T extends { readonly [name: string]: number }>(
   return Object.freeze(resolved) as T;
 }
 
-function checkNames(options: object, known: readonly string[], prefix: string): void {
+/** Throws a `TypeError` for a name that is not known, and for what is no object. */
+export function checkNames(options: object, known: readonly string[], prefix: string): void {
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
     throw new TypeError(`Option ${prefix.slice(0, -1) || "object"} is not an object`);
   }
@@ -238,9 +240,10 @@ function checkCount(value: number, name: string): void {
 }
 
 /** Timers of the runtimes fire at once beyond this many milliseconds: 24.8 days. */
-const MAX_DURATION = 2 ** 31 - 1;
+export const MAX_DURATION: number = 2 ** 31 - 1;
 
-function checkDuration(value: number, name: string): void {
+/** Throws a `TypeError` or `RangeError` for what is no number of milliseconds to wait at most. */
+export function checkDuration(value: number, name: string): void {
   checkNumber(value, name);
   if (value === Infinity || value <= MAX_DURATION) return;
   throw new RangeError(

@@ -107,7 +107,7 @@ const PARTS: Readonly<Record<string, Part>> = {
     values: ["core", "conn", "clock", "base", "session", "runtime", "upgrade", "server"],
   },
   client: {
-    files: ["src/client.ts", "src/proxy.ts", "src/reconnect.ts"],
+    files: ["src/client.ts", "src/proxy.ts", "src/reconnect.ts", "src/retry.ts"],
     values: ["core", "conn", "clock", "base", "session", "runtime", "client"],
   },
   node: {
