@@ -25,6 +25,14 @@ export {
 } from "./src/server.ts";
 export type { ServeOptions } from "./src/serve_options.ts";
 export { connect, type ConnectOptions } from "./src/client.ts";
+export {
+  type AttemptOptions,
+  keepConnected,
+  type KeepConnectedOptions,
+  type Retry,
+  type RetryContext,
+} from "./src/reconnect.ts";
+export type { BackoffOptions } from "./src/retry.ts";
 export type { SendOptions, SessionHandlers, WebSocketSession } from "./src/session.ts";
 export type { Accept, Acceptance, AcceptContext } from "./src/upgrade.ts";
 export type { Fetch } from "./src/incoming.ts";

@@ -167,7 +167,7 @@ async function assertEnds(arg: string): Promise<string> {
 describe("T-8 a finished program ends by itself", () => {
   for (const scheme of ["ws", "wss"]) {
     test(`${scheme}: after closing, shutting down, aborting, failing and timing out`, async () => {
-      assertEquals((await assertEnds(scheme)).split("\n").length, 9 + 3);
+      assertEquals((await assertEnds(scheme)).split("\n").length, 11 + 3);
     });
   }
 
