@@ -422,6 +422,18 @@ describe("keepConnected() waits", () => {
     }
   });
 
+  test("no shorter because the loop took its time after the session's end", async () => {
+    const world = new World();
+    const server = await world.serve((session) => session.abort());
+    for await (const session of keepConnected(TARGET, world.options())) {
+      await session.closed;
+      await world.clock.advance(60_000);
+      if (world.retries.length === 3) break;
+    }
+    assertEquals(world.delays, [1000, 2000, 4000]);
+    await server.shutdown();
+  });
+
   test("longer and longer for a server that accepts and drops at once", async () => {
     const world = new World();
     const server = await world.serve((session) => session.abort());
@@ -633,12 +645,13 @@ describe("Option signal ends the iteration without an error", () => {
     test(when, async () => {
       const clock = new FakeClock();
       const controller = new AbortController();
-      const reported: unknown[] = [];
+      const told: unknown[] = [];
       const url = when.includes("url") ? () => new Promise<never>(() => {}) : TARGET;
       const sessions = keepConnected(url, {
         clock,
         signal: controller.signal,
-        onError: (error) => reported.push(error),
+        onError: (error) => told.push(error),
+        onRetry: ({ error }) => told.push((error as Error).message),
         ...options,
       });
       const next = sessions.next();
@@ -646,10 +659,44 @@ describe("Option signal ends the iteration without an error", () => {
       controller.abort(new Error("mine"));
       assertEquals(await next, { done: true, value: undefined });
       assertEquals(await sessions.next(), { done: true, value: undefined });
-      assertEquals(reported, []);
+      assertEquals(told, when === "in a pause" ? ["no"] : []);
       assertEquals(clock.pending, 0);
     });
   }
+
+  test("from within url, prepare and onRetry", async () => {
+    for (const where of ["url", "prepare", "onRetry"]) {
+      const clock = new FakeClock();
+      const controller = new AbortController();
+      const stopIn = (name: string): void => name === where ? controller.abort() : undefined;
+      const sessions = keepConnected(() => (stopIn("url"), TARGET), {
+        clock,
+        signal: controller.signal,
+        prepare: () => (stopIn("prepare"), { conn: broken(new Error("no")) }),
+        onRetry: () => stopIn("onRetry"),
+      });
+      assertEquals(await sessions.next(), { done: true, value: undefined });
+      assertEquals(clock.pending, 0);
+    }
+  });
+
+  test("just when a session has opened: closes it, and hands it out no more", async () => {
+    const world = new World();
+    const controller = new AbortController();
+    const codes: number[] = [];
+    const server = await world.serve(async (session) => {
+      codes.push((await session.closed).code);
+    });
+    const options = world.options({
+      signal: controller.signal,
+      handlers: { open: () => controller.abort() },
+    });
+    for await (const _ of keepConnected(TARGET, options)) throw new Error("there was a session");
+    await world.until(() => codes.length > 0);
+    assertEquals(codes, [1000]);
+    await server.shutdown();
+    assertEquals(world.clock.pending, 0);
+  });
 
   test("while a session is open: closes it with 1000, and its messages end", async () => {
     const world = new World();
@@ -660,12 +707,17 @@ describe("Option signal ends the iteration without an error", () => {
       codes.push((await session.closed).code);
     });
     const all: unknown[] = [];
+    const { signal } = controller;
+    const shouldRetry = (): never => {
+      throw new Error("nobody wants to know");
+    };
     for await (
-      const session of keepConnected(TARGET, world.options({ signal: controller.signal }))
+      const session of keepConnected(TARGET, world.options({ signal, shouldRetry }))
     ) {
       for await (const message of session) {
         all.push(message);
         controller.abort();
+        assertEquals(session.state, "closing");
       }
       assertEquals((await session.closed).wasClean, true);
     }
