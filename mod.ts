@@ -44,6 +44,7 @@ export { ClosedError, TimeoutError } from "./src/errors.ts";
 export { HandshakeError, type HandshakeErrorInit, ProtocolError } from "./src/core/errors.ts";
 export { CloseCode } from "./src/core/close_code.ts";
 export type { CloseStatus } from "./src/core/close.ts";
+export type { State } from "./src/core/protocol.ts";
 export type { Message } from "./src/core/message.ts";
 export type { HeaderList, HeadersInput } from "./src/core/headers.ts";
 export type { Clock } from "./src/clock.ts";
