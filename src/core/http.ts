@@ -102,6 +102,11 @@ export class HeadReader<Head> {
     return new HeadReader(limits, RESPONSE);
   }
 
+  /** The same for what a proxy answers to CONNECT: many say that they speak HTTP/1.0. */
+  static forProxyResponses(limits: HeadLimits): HeadReader<ResponseHead> {
+    return new HeadReader(limits, PROXY_RESPONSE);
+  }
+
   /** Adds bytes; returns the head once it is complete, and `null` before. */
   receive(bytes: Uint8Array): Head | null {
     for (let i = 0; i < bytes.length; i++) {
@@ -219,9 +224,15 @@ const REQUEST: HeadKind<RequestHead> = {
 };
 
 const RESPONSE: HeadKind<ResponseHead> = {
-  parse: parseStatusLine,
+  parse: (line) => parseStatusLine(line, line, responseError),
   delimiter: null,
   fail: responseError,
+};
+
+const PROXY_RESPONSE: HeadKind<ResponseHead> = {
+  parse: (line) => parseStatusLine(line, line.replace(/^HTTP\/1\.0 /, "HTTP/1.1 "), proxyError),
+  delimiter: null,
+  fail: proxyError,
 };
 
 function parseRequestLine(line: string): (headers: HeaderList) => RequestHead {
@@ -243,9 +254,14 @@ function parseRequestLine(line: string): (headers: HeaderList) => RequestHead {
   };
 }
 
-function parseStatusLine(line: string): (headers: HeaderList) => ResponseHead {
-  const match = /^HTTP\/1\.1 ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/.exec(line);
-  if (match === null) throw responseError(`its first line is ${show(line)}`);
+/** Reads `text`, which is `line` with its version made ours. */
+function parseStatusLine(
+  line: string,
+  text: string,
+  fail: (why: string) => HandshakeError,
+): (headers: HeaderList) => ResponseHead {
+  const match = /^HTTP\/1\.1 ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/.exec(text);
+  if (match === null) throw fail(`its first line is ${show(line)}`);
   const [, status, reason = ""] = match;
   return (headers) => ({ status: Number(status), reason, headers });
 }
@@ -334,4 +350,8 @@ function requestError(why: string, status = 400): HandshakeError {
 
 function responseError(why: string): HandshakeError {
   return new HandshakeError(`Cannot read the response: ${why}`);
+}
+
+function proxyError(why: string): HandshakeError {
+  return new HandshakeError(`Cannot read the proxy's response: ${why}`);
 }

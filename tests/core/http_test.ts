@@ -158,6 +158,32 @@ describe("HeadReader.forRequests()", () => {
   }
 });
 
+describe("HeadReader.forProxyResponses()", () => {
+  const proxies = (): Reader => HeadReader.forProxyResponses(LIMITS);
+
+  test("reads HTTP/1.0 as well, and nothing else", () => {
+    for (const version of ["1.0", "1.1"]) {
+      assertEquals(
+        JSON.parse(read(proxies, `HTTP/${version} 200 Connected\r\nVia: a\r\n\r\nrest`)),
+        [
+          { status: 200, reason: "Connected", headers: [["via", "a"]] },
+          "rest",
+        ],
+      );
+    }
+    for (const line of ["HTTP/1.2 200 x", "HTTP/0.9 200 x", "HTTP/1.0  200 x", "SSH-2.0-x"]) {
+      assertEquals(
+        read(proxies, `${line}\r\n\r\n`),
+        `undefined: Cannot read the proxy's response: its first line is "${line}"`,
+      );
+    }
+    assertEquals(
+      read(proxies, "HTTP/1.1 200 x\n"),
+      "undefined: Cannot read the proxy's response: a line ends with LF alone",
+    );
+  });
+});
+
 describe("HeadReader.forResponses()", () => {
   test("R-31 reads a head in any pieces and keeps the frames behind it", () => {
     assertEquals(JSON.parse(read(responses, `${RESPONSE}\x81\x02hi`)), [
