@@ -44,6 +44,11 @@ const PARTS: Readonly<Record<string, Part>> = {
     values: ["conn", "codec", "zlib"],
     builtins: /^node:zlib$/,
   },
+  names: {
+    files: ["src/runtime/names.ts"],
+    values: ["conn", "transport"],
+    builtins: /^node:dns$/,
+  },
   adapters: {
     files: ["src/runtime/deno.ts", "src/runtime/bun.ts"],
     values: ["conn", "transport"],
@@ -57,12 +62,13 @@ const PARTS: Readonly<Record<string, Part>> = {
     files: ["src/runtime/mod.ts"],
     values: [],
     types: ["conn"],
-    dynamic: ["adapters", "nodeAdapter"],
+    dynamic: ["adapters", "nodeAdapter", "names"],
   },
 
   clock: { files: ["src/clock.ts"], values: ["runtime"] },
   base: {
     files: [
+      "src/address.ts",
       "src/errors.ts",
       "src/mask_keys.ts",
       "src/options.ts",
@@ -92,7 +98,6 @@ const PARTS: Readonly<Record<string, Part>> = {
   upgrade: {
     files: [
       "src/upgrade.ts",
-      "src/address.ts",
       "src/admission.ts",
       "src/cancellation.ts",
       "src/http_responder.ts",
@@ -107,7 +112,23 @@ const PARTS: Readonly<Record<string, Part>> = {
     values: ["core", "conn", "clock", "base", "session", "runtime", "upgrade", "server"],
   },
   client: {
-    files: ["src/client.ts", "src/proxy.ts", "src/reconnect.ts", "src/retry.ts"],
+    files: [
+      "src/client.ts",
+      "src/answer.ts",
+      "src/attempt.ts",
+      "src/credentials.ts",
+      "src/opening.ts",
+      "src/proxy.ts",
+      "src/proxy_env.ts",
+      "src/reconnect.ts",
+      "src/redirects.ts",
+      "src/retry.ts",
+      "src/route.ts",
+      "src/socks.ts",
+      "src/target.ts",
+      "src/tls_options.ts",
+      "src/tunnel.ts",
+    ],
     values: ["core", "conn", "clock", "base", "session", "runtime", "client"],
   },
   node: {

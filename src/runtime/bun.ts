@@ -43,6 +43,8 @@ interface Socket {
   pause(): void;
   resume(): void;
   setNoDelay(on: boolean): void;
+  getCipher(): { readonly name: string | null };
+  upgradeTLS(options: object): [raw: Socket, secured: Socket];
 }
 interface SocketHandlers {
   open(socket: Socket): void;
@@ -57,6 +59,7 @@ interface SocketHandlers {
 interface BunNet {
   listen(options: object): { readonly hostname: string; readonly port: number; stop(): void };
   connect(options: object): Promise<Socket>;
+  readonly env: Readonly<Record<string, string | undefined>>;
 }
 const bun: BunNet = (globalThis as unknown as { Bun: BunNet }).Bun;
 
@@ -75,14 +78,14 @@ class BunSocket implements Conn {
   readonly remoteAddr: Addr;
   readonly #socket: Socket;
   readonly #inflow: Inflow;
-  readonly #isSecure: boolean;
+  readonly isSecure: boolean;
   #write: PendingWrite | null = null;
   #error: Error | null = null;
   #isClosed = false;
 
   constructor(socket: Socket, isUnix: boolean, isSecure: boolean) {
     this.#socket = socket;
-    this.#isSecure = isSecure;
+    this.isSecure = isSecure;
     this.#inflow = new Inflow(socket);
     this.remoteAddr = isUnix
       ? { transport: "unix", path: "" }
@@ -139,9 +142,16 @@ class BunSocket implements Conn {
   // terminate() drops what the system has yet to send, and resets what both sides have ended in good
   // order. With TLS it has to be, behind FIN: there close() waits for a peer that does not read.
   #release(): void {
-    if (!this.#isSecure) return this.#socket.close();
+    if (!this.isSecure) return this.#socket.close();
     this.#socket.shutdown();
     this.#socket.terminate();
+  }
+
+  /** Hands over the socket, which nobody reads or writes at the moment. */
+  detach(): Socket {
+    this.#isClosed = true;
+    this.#inflow.close(); // what is encrypted goes on coming here, too
+    return this.#socket;
   }
 
   receive(bytes: Uint8Array): void {
@@ -224,7 +234,32 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 
 /** See {@linkcode Runtime.dial}. */
 export function dial(options: DialOptions): Promise<Conn> {
-  const { hostname, port, unix, tls, signal } = options;
+  const { hostname, port, unix, tls } = options;
+  return establish(options, (socket, fail) => {
+    bun.connect({
+      ...(unix === undefined ? { hostname, port } : { unix }),
+      tls: tls && clientTls(options),
+      allowHalfOpen: true,
+      socket,
+    }).catch(fail);
+  });
+}
+
+/** See {@linkcode Runtime.startTls}. */
+export function startTls(conn: Conn, options: DialOptions): Promise<Conn> {
+  return establish(options, (socket) => {
+    if (!(conn instanceof BunSocket)) throw new TypeError("The connection is not one from dial()");
+    if (conn.isSecure) throw new TypeError("Cannot start TLS: Bun has no TLS within TLS");
+    const [, secured] = conn.detach().upgradeTLS({ tls: clientTls(options), socket });
+    return secured;
+  });
+}
+
+/** Waits for a socket to be connected, TLS handshake included; `start` returns one that is there. */
+function establish(
+  { tls, unix, signal, ...where }: DialOptions,
+  start: (handlers: SocketHandlers, fail: (error: unknown) => void) => Socket | void,
+): Promise<Conn> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
     let dialled: Socket | null = null;
@@ -235,18 +270,22 @@ export function dial(options: DialOptions): Promise<Conn> {
     const settle = (): void => signal?.removeEventListener("abort", abort);
     const fail = (error: unknown): void => {
       settle();
-      reject(systemError("connect to", options, error));
+      reject(systemError("connect to", { ...where, unix }, error));
     };
     const ready = (socket: Socket): void => {
       settle();
       resolve(socket.data);
     };
     signal?.addEventListener("abort", abort, { once: true });
+    const adopt = (socket: Socket): void => {
+      if (dialled === socket) return;
+      dialled = socket;
+      socket.data = new BunSocket(socket, unix !== undefined, tls !== undefined);
+    };
     const handlers: SocketHandlers = {
       ...EVENTS,
       open(socket) {
-        dialled = socket;
-        socket.data = new BunSocket(socket, unix !== undefined, tls !== undefined);
+        adopt(socket);
         if (signal?.aborted) socket.terminate();
         else if (tls === undefined) ready(socket);
       },
@@ -258,25 +297,32 @@ export function dial(options: DialOptions): Promise<Conn> {
     };
     if (tls !== undefined) {
       handlers.handshake = (socket, success, error) => {
-        if (success && error === null) return ready(socket);
+        // Bun also calls a handshake failed whose certificate is wrong.
+        const isReady = tls.dangerouslyAcceptAnyCertificate
+          ? socket.getCipher().name !== null
+          : success && error === null;
+        if (isReady) return ready(socket);
         fail(error ?? new Error("The TLS handshake failed"));
         socket.terminate();
       };
     }
-    bun.connect({
-      ...(unix === undefined ? { hostname, port } : { unix }),
-      tls: tls && clientTls(options),
-      allowHalfOpen: true,
-      socket: handlers,
-    }).catch(fail);
+    const upgraded = start(handlers, fail);
+    if (upgraded) adopt(upgraded);
   });
 }
 
 function clientTls({ hostname, tls }: DialOptions): object {
   return {
     ca: tls?.caCerts,
+    cert: tls?.cert,
+    key: tls?.key,
     serverName: tls?.serverName ?? hostname,
     ALPNProtocols: HTTP_1_1,
-    rejectUnauthorized: true,
+    rejectUnauthorized: !tls?.dangerouslyAcceptAnyCertificate,
   };
+}
+
+/** See {@linkcode Runtime.readEnv}. */
+export function readEnv(names: readonly string[]): Promise<Record<string, string | undefined>> {
+  return Promise.resolve(Object.fromEntries(names.map((name) => [name, bun.env[name]])));
 }

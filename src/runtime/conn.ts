@@ -113,12 +113,24 @@ export interface TlsServerOptions {
   readonly key: string;
 }
 
-/** The client's side of TLS. Certificates are always verified. */
+/** The client's side of TLS: PEM texts. Certificates are verified. */
 export interface TlsClientOptions {
-  /** Additional certificate authorities to trust, PEM. */
+  /** Additional certificate authorities to trust. */
   readonly caCerts?: readonly string[];
   /** The name that the certificate must carry. @default {the hostname dialled} */
   readonly serverName?: string;
+  /**
+   * Our own certificate chain, for servers that ask for one. Deno can show it only to the host that
+   * is dialled: through a proxy, over a Unix socket and with `serverName` it is a `TypeError` there.
+   */
+  readonly cert?: string;
+  /** The private key of `cert`. */
+  readonly key?: string;
+  /**
+   * Turns verification off: anybody in between can then read and change everything. Deno has no such
+   * thing but its flag `--unsafely-ignore-certificate-errors`: a `TypeError` there. @default {false}
+   */
+  readonly dangerouslyAcceptAnyCertificate?: boolean;
 }
 
 /** Where to listen: a TCP address or a Unix socket. */
@@ -151,8 +163,19 @@ export interface DialOptions {
 export interface Runtime {
   /** Resolves when the address is bound; rejects when it can't be. */
   listen(options: ListenOptions): Promise<Listener>;
-  /** Resolves with an open connection, TLS handshake included. */
+  /**
+   * Resolves with an open connection, TLS handshake included. Where a name has several addresses, a
+   * dead one costs a moment: each runtime tries them side by side, or one soon after the other.
+   */
   dial(options: DialOptions): Promise<Conn>;
+  /**
+   * Begins TLS, as options of {@linkcode Runtime.dial} want it, on a connection from there that
+   * nobody reads or writes at the moment; it is not to be used any more. Rejects with a `TypeError`
+   * for one that is TLS already, where TLS within TLS can't be.
+   */
+  startTls(conn: Conn, options: DialOptions): Promise<Conn>;
+  /** Environment variables by name. Rejects where they must not be read. */
+  readEnv(names: readonly string[]): Promise<Record<string, string | undefined>>;
 }
 
 /**

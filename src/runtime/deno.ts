@@ -54,7 +54,9 @@ interface DenoNet {
   listen(options: object): DenoListener;
   listenTls(options: object): DenoListener;
   connect(options: object): Promise<DenoConn>;
+  connectTls(options: object): Promise<DenoConn>;
   startTls(conn: DenoConn, options: object): Promise<DenoConn>;
+  readonly env: { get(name: string): string | undefined };
 }
 const deno: DenoNet = (globalThis as unknown as { Deno: DenoNet }).Deno;
 
@@ -78,6 +80,7 @@ const NOTHING = new Uint8Array(0);
 
 class DenoSocket implements Conn, ConnFlow {
   readonly remoteAddr: Addr;
+  readonly isSecure: boolean;
   readonly #conn: DenoConn;
   #buffer: Uint8Array = new Uint8Array(SMALL);
   /** Bytes that the last read brought. */
@@ -89,6 +92,7 @@ class DenoSocket implements Conn, ConnFlow {
 
   constructor(conn: DenoConn) {
     this.#conn = conn;
+    this.isSecure = conn.handshake !== undefined;
     this.remoteAddr = toAddr(conn.remoteAddr);
     try {
       conn.setNoDelay?.(true);
@@ -155,6 +159,13 @@ class DenoSocket implements Conn, ConnFlow {
     } catch {
       // A connection that has been reset is closed already: BadResource.
     }
+  }
+
+  /** Hands over Deno's own connection; this one is as good as closed. */
+  detach(): DenoConn {
+    this.#isClosed = true;
+    this.#release();
+    return this.#conn;
   }
 
   #resize(): void {
@@ -241,13 +252,56 @@ function isAborted(error: unknown): boolean {
 export async function dial(options: DialOptions): Promise<Conn> {
   const { hostname, port, unix, tls, signal } = options;
   signal?.throwIfAborted();
+  checkTls(options);
   const address = unix === undefined ? { hostname, port } : { transport: "unix", path: unix };
   try {
+    // Deno.startTls() takes no certificate of ours, Deno.connectTls() no name to verify.
+    if (tls?.cert !== undefined) {
+      const { caCerts, cert, key } = tls;
+      const connecting = deno.connectTls({ ...address, caCerts, cert, key, ...ALPN });
+      const conn = await closeLate(connecting, signal);
+      return new DenoSocket(await handshake(conn, () => conn, signal));
+    }
     const conn = await closeLate(deno.connect(address), signal);
-    return new DenoSocket(tls === undefined ? conn : await startTls(conn, options));
+    return new DenoSocket(tls === undefined ? conn : await secure(conn, options));
   } catch (error) {
     signal?.throwIfAborted();
     throw systemError("connect to", options, error);
+  }
+}
+
+/** See {@linkcode Runtime.startTls}. */
+export async function startTls(conn: Conn, options: DialOptions): Promise<Conn> {
+  const { tls, signal } = options;
+  signal?.throwIfAborted();
+  checkTls(options);
+  if (tls?.cert !== undefined) {
+    throw new TypeError("Cannot use tls.cert: Deno shows it only to a host that is dialled");
+  }
+  if (!(conn instanceof DenoSocket)) throw new TypeError("The connection is not one from dial()");
+  if (conn.isSecure) throw new TypeError("Cannot start TLS: Deno has no TLS within TLS");
+  try {
+    return new DenoSocket(await secure(conn.detach(), options));
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw systemError("connect to", options, error);
+  }
+}
+
+/** Throws a `TypeError` for what Deno can't do. */
+function checkTls({ hostname, unix, tls }: DialOptions): void {
+  if (tls?.dangerouslyAcceptAnyCertificate) {
+    throw new TypeError(
+      "Cannot use tls.dangerouslyAcceptAnyCertificate: Deno verifies certificates unless it is " +
+        "started with --unsafely-ignore-certificate-errors",
+    );
+  }
+  const { cert, serverName = hostname } = tls ?? {};
+  if (cert !== undefined && (serverName !== hostname || unix !== undefined)) {
+    throw new TypeError(
+      "Cannot use tls.cert with tls.serverName or a Unix socket: Deno shows it only to a host that " +
+        "is dialled",
+    );
   }
 }
 
@@ -267,19 +321,24 @@ async function closeLate(
   });
 }
 
-async function startTls(
+const ALPN = { alpnProtocols: ["http/1.1"] };
+
+function secure(conn: DenoConn, { hostname, tls, signal }: DialOptions): Promise<DenoConn> {
+  const options = { hostname: tls?.serverName ?? hostname, caCerts: tls?.caCerts, ...ALPN };
+  return handshake(conn, () => deno.startTls(conn, options), signal);
+}
+
+/** The TLS handshake on what `start` makes of `conn`; closes it if that fails. */
+async function handshake(
   conn: DenoConn,
-  { hostname, tls, signal }: DialOptions,
+  start: () => DenoConn | Promise<DenoConn>,
+  signal: AbortSignal | undefined,
 ): Promise<DenoConn> {
   let secured = conn;
   const abort = (): void => secured.close();
   signal?.addEventListener("abort", abort, { once: true });
   try {
-    secured = await deno.startTls(conn, {
-      hostname: tls?.serverName ?? hostname,
-      caCerts: tls?.caCerts,
-      alpnProtocols: ["http/1.1"],
-    });
+    secured = await start();
     await secured.handshake?.();
     return secured;
   } catch (error) {
@@ -291,6 +350,19 @@ async function startTls(
     throw error;
   } finally {
     signal?.removeEventListener("abort", abort);
+  }
+}
+
+/** See {@linkcode Runtime.readEnv}. */
+// deno-lint-ignore require-await -- Deno.env.get() throws, and this rejects
+export async function readEnv(
+  names: readonly string[],
+): Promise<Record<string, string | undefined>> {
+  try {
+    return Object.fromEntries(names.map((name) => [name, deno.env.get(name)]));
+  } catch (cause) {
+    const flag = `--allow-env=${names.join(",")}`;
+    throw new Error(`Cannot read the environment: Deno needs ${flag}`, { cause });
   }
 }
 

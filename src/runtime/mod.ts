@@ -28,3 +28,20 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 export async function dial(options: DialOptions): Promise<Conn> {
   return await (await adapters[runtimeName]()).dial(options);
 }
+
+/** See {@linkcode Runtime.startTls}. */
+export async function startTls(conn: Conn, options: DialOptions): Promise<Conn> {
+  return await (await adapters[runtimeName]()).startTls(conn, options);
+}
+
+/** See {@linkcode Runtime.readEnv}. */
+export async function readEnv(
+  names: readonly string[],
+): Promise<Record<string, string | undefined>> {
+  return await (await adapters[runtimeName]()).readEnv(names);
+}
+
+/** The first address of the host that `options` name. */
+export async function lookup(options: DialOptions): Promise<string> {
+  return await (await import("./names.ts")).lookup(options);
+}

@@ -6,6 +6,7 @@
 
 import { Buffer } from "node:buffer";
 import net from "node:net";
+import process from "node:process";
 import tls from "node:tls";
 import { AcceptQueue } from "./accept_queue.ts";
 import { systemError } from "./address.ts";
@@ -116,6 +117,15 @@ export class NodeSocket implements Conn {
   close(): void {
     this.#inflow.close();
     this.#socket.destroy(); // end() would wait for a blocked write
+  }
+
+  /** Hands over the socket, which nobody reads or writes at the moment. */
+  detach(): net.Socket {
+    const socket = this.#socket;
+    socket.off("data", NodeSocket.#onData);
+    socket.off("end", NodeSocket.#onEnd);
+    socket.off("close", NodeSocket.#onClose);
+    return socket;
   }
 
   #closed(): void {
@@ -268,10 +278,30 @@ class PendingTls implements Conn {
 
 /** See {@linkcode Runtime.dial}. */
 export function dial(options: DialOptions): Promise<Conn> {
+  return establish(options, () => {
+    const { hostname, port, unix, tls: secure } = options;
+    const address = unix === undefined ? { host: hostname, port: port! } : { path: unix };
+    const target = { ...address, allowHalfOpen: true };
+    return secure === undefined
+      ? net.connect(target)
+      : tls.connect({ ...target, ...clientTls(options) });
+  });
+}
+
+/** See {@linkcode Runtime.startTls}. */
+export function startTls(conn: Conn, options: DialOptions): Promise<Conn> {
+  return establish(options, () => {
+    if (!(conn instanceof NodeSocket)) throw new TypeError("The connection is not one from dial()");
+    return tls.connect({ ...clientTls(options), socket: conn.detach() });
+  });
+}
+
+/** Waits for a socket to be connected, TLS handshake included. */
+function establish(options: DialOptions, start: () => net.Socket): Promise<Conn> {
   const { signal } = options;
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
-    const socket = connect(options);
+    const socket = start();
     const ready = options.tls === undefined ? "connect" : "secureConnect";
     const abort = (): void => {
       socket.destroy();
@@ -292,20 +322,24 @@ export function dial(options: DialOptions): Promise<Conn> {
   });
 }
 
-function connect({ hostname, port, unix, tls: secure }: DialOptions): net.Socket {
-  const address = unix === undefined ? { host: hostname, port: port! } : { path: unix };
-  if (secure === undefined) return net.connect({ ...address, allowHalfOpen: true });
+function clientTls({ hostname, tls: secure = {} }: DialOptions): tls.ConnectionOptions {
+  const { caCerts, cert, key } = secure;
   const name = secure.serverName ?? hostname ?? "localhost";
-  const options: tls.ConnectionOptions & net.SocketConstructorOpts = {
-    ...address,
-    allowHalfOpen: true,
+  return {
     ALPNProtocols: ["http/1.1"],
-    ca: secure.caCerts === undefined ? undefined : [...tls.rootCertificates, ...secure.caCerts],
+    ca: caCerts === undefined ? undefined : [...tls.rootCertificates, ...caCerts],
+    cert,
+    key,
+    rejectUnauthorized: !secure.dangerouslyAcceptAnyCertificate,
     // An IP address is not sent as a server name (RFC 6066 section 3), but it is verified.
     servername: net.isIP(name) === 0 ? name : "",
     checkServerIdentity: (_, certificate) => tls.checkServerIdentity(name, certificate),
   };
-  return tls.connect(options);
+}
+
+/** See {@linkcode Runtime.readEnv}. */
+export function readEnv(names: readonly string[]): Promise<Record<string, string | undefined>> {
+  return Promise.resolve(Object.fromEntries(names.map((name) => [name, process.env[name]])));
 }
 
 function remoteAddr(socket: net.Socket): Addr {

@@ -6,6 +6,7 @@ import net from "node:net";
 import { tmpdir } from "node:os";
 import { describe, test } from "node:test";
 import type { Conn, DialOptions, ListenOptions, Runtime, TcpAddr } from "../../src/runtime/conn.ts";
+import { memoryPair } from "../../src/runtime/memory.ts";
 import * as mod from "../../src/runtime/mod.ts";
 import * as node from "../../src/runtime/node.ts";
 import { createCertificates } from "./certificates.ts";
@@ -38,6 +39,19 @@ function transport(
   };
 }
 
+/** TLS on both ends, which on the client's begins once TCP has. */
+function laterTls(): Transport {
+  return {
+    async open() {
+      const listener = await mod.listen({ hostname: "127.0.0.1", port: 0, tls: { cert, key } });
+      const target = { hostname: "127.0.0.1", port: (listener.addr as TcpAddr).port };
+      const dial = async (): Promise<Conn> =>
+        await mod.startTls(await mod.dial(target), { ...target, tls: { caCerts: [ca] } });
+      return { listener, dial };
+    },
+  };
+}
+
 const adapters: [string, Runtime][] = [[`${mod.runtimeName}'s own sockets`, mod]];
 // Deno's node:tls does not hold back reading, so there this adapter is not one to use.
 if (mod.runtimeName === "bun") adapters.push(["node:net", node]);
@@ -49,6 +63,7 @@ for (const [name, runtime] of adapters) {
     `TLS, ${name}`,
     transport(runtime, { ...tcp, tls: { cert, key } }, { tls: { caCerts: [ca] } }),
   );
+  if (runtime === mod) testConn(`TLS begun later, ${name}`, laterTls());
   testConn(`a Unix socket, ${name}`, transport(runtime, { unix: "made for each test" }, {}));
 }
 
@@ -133,6 +148,29 @@ describe(`listen() and dial() of ${mod.runtimeName}`, () => {
       server.close();
     }
     listener.close();
+  });
+
+  test("startTls() refuses a certificate that can't be trusted, or is another host's", async () => {
+    const listener = await mod.listen({ hostname: "127.0.0.1", port: 0, tls });
+    const { port } = listener.addr as TcpAddr;
+    for (const client of [{}, { caCerts: [ca], serverName: "other.example" }]) {
+      const accepting = listener.accept();
+      const conn = await mod.dial({ hostname: "127.0.0.1", port });
+      const starting = mod.startTls(conn, { hostname: "127.0.0.1", port, tls: client });
+      starting.catch(() => {});
+      const server = (await accepting)!;
+      const reading = server.read().then((bytes) => bytes === null, () => true);
+      await assertRejects(() => starting, Error, `Cannot connect to 127.0.0.1:${port}: `);
+      assert(await reading);
+      for (const end of [conn, server]) end.close();
+    }
+    listener.close();
+  });
+
+  test("startTls() wants a connection from dial()", async () => {
+    const [conn] = memoryPair();
+    const options = { hostname: "127.0.0.1", port: 1, tls: {} };
+    await assertRejects(() => mod.startTls(conn, options), TypeError, "not one from dial()");
   });
 
   test("H-81 H-82 what is no TLS fails the first read", async () => {

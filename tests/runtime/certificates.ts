@@ -68,7 +68,8 @@ function serverExtensions(names: readonly Der[]): Der[] {
   return [
     extension("2.5.29.19", true, sequence()),
     extension("2.5.29.15", true, der(0x03, [7, 0x80])), // keyUsage: digital signature
-    extension("2.5.29.37", false, sequence(oid("1.3.6.1.5.5.7.3.1"))), // for servers
+    // extKeyUsage: for servers, and for clients
+    extension("2.5.29.37", false, sequence(oid("1.3.6.1.5.5.7.3.1"), oid("1.3.6.1.5.5.7.3.2"))),
     extension("2.5.29.17", false, sequence(...names)),
   ];
 }
