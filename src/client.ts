@@ -5,30 +5,28 @@
  * @module
  */
 
+import { Attempt } from "./attempt.ts";
 import { checkClock, type Clock, sharedTimers, Timers } from "./clock.ts";
-import { type Compression, CompressionOffer } from "./compression.ts";
-import { type BodyFraming, BodyReader } from "./core/body.ts";
-import { HandshakeError } from "./core/errors.ts";
-import {
-  checkProtocols,
-  checkResponse,
-  createKey,
-  createRequest,
-  type RequestOptions,
-} from "./core/handshake.ts";
+import { CompressionOffer } from "./compression.ts";
+import { type Agreement, checkProtocols } from "./core/handshake.ts";
 import { checkUserHeaders, formatExtensions, type HeadersInput } from "./core/headers.ts";
-import { encodeRequest, HeadReader, type RequestHead, type ResponseHead } from "./core/http.ts";
-import { createReporter, TimeoutError } from "./errors.ts";
+import type { RequestHead } from "./core/http.ts";
+import { createReporter } from "./errors.ts";
 import { nextMaskKey } from "./mask_keys.ts";
+import { checkAnswer, createOpening, exchange } from "./opening.ts";
 import {
   type ResolvedSessionOptions,
   resolveSessionOptions,
   type SessionOptions,
 } from "./options.ts";
+import type { ProxyOptions } from "./proxy.ts";
+import { checkRedirects, Redirects } from "./redirects.ts";
 import { createRequestInfo } from "./request_info.ts";
+import { checkRoute, Route } from "./route.ts";
 import { type Conn, prepend, type TlsClientOptions } from "./runtime/conn.ts";
-import { dial } from "./runtime/mod.ts";
 import { type SessionHandlers, WebSocketSession } from "./session.ts";
+import { firstLeg, type Leg } from "./target.ts";
+import { checkTls } from "./tls_options.ts";
 
 /** Options of {@linkcode connect}. Unknown names throw. */
 export interface ConnectOptions<Data = unknown> extends SessionOptions {
@@ -40,11 +38,29 @@ export interface ConnectOptions<Data = unknown> extends SessionOptions {
   readonly origin?: string;
   /** Gives up connecting; once the session is open it has no effect. */
   readonly signal?: AbortSignal;
-  /** For `wss:`: additional authorities and the name to verify. Verification is always on. */
+  /** For `wss:`: whom to trust, and who we are. */
   readonly tls?: TlsClientOptions;
-  /** The path of a Unix socket to connect to; the URL then only names the host and the target. */
+  /**
+   * A proxy to connect through: an `http:`, `https:`, `socks5:` or `socks5h:` URL, which may hold a
+   * user name and a password; or `"env"` for what `http_proxy`, `https_proxy`, `all_proxy` and
+   * `no_proxy`, in small letters or capitals, say of the host, as with curl. `HTTP_PROXY` is left out
+   * under CGI. Deno needs `--allow-env` for that. `socks5:` resolves names on this side. `wss:`
+   * through an `https:` proxy takes TLS within TLS, which only Node does: elsewhere a `TypeError`.
+   * @default {none}
+   */
+  readonly proxy?: string | URL | ProxyOptions;
+  /**
+   * How many redirects (301, 302, 303, 307, 308) to follow; never from `wss:` to `ws:`. Another origin
+   * gets neither `Authorization`, `Cookie` and `Proxy-…` fields nor `tls.cert`, and is verified by
+   * its own name; `protocols`, `origin` and other fields it does get. @default {0}
+   */
+  readonly redirects?: number;
+  /**
+   * The path of a Unix socket to connect to, in place of a proxy; the URL then only names the host
+   * and the target, and so do redirects.
+   */
   readonly unix?: string;
-  /** A connection that is ready for the handshake, in place of dialling. */
+  /** A connection that is ready for the handshake, in place of `unix`, `proxy` and `redirects`. */
   readonly conn?: Conn;
   /** Becomes `session.data`. */
   readonly data?: Data;
@@ -62,6 +78,8 @@ const OPTIONS = [
   "origin",
   "signal",
   "tls",
+  "proxy",
+  "redirects",
   "unix",
   "conn",
   "data",
@@ -70,20 +88,16 @@ const OPTIONS = [
   "onError",
 ];
 
-/** The most interim responses, such as 103 Early Hints, before the one that counts. */
-const MAX_INTERIM = 8;
-
-/** How much of a refusal's body is kept. */
-const MAX_REFUSAL_BODY = 65_536;
-
 /**
  * Opens a WebSocket connection to a `ws:` or `wss:` URL (`http:` and `https:` mean the same).
- * Resolves when the session is open.
+ * Resolves when the session is open. A user name and a password in the URL are sent as
+ * `Authorization: Basic`, unless option `headers` has such a field.
  *
  * Rejects with a `TypeError` or `RangeError` for wrong arguments; with a {@linkcode HandshakeError}
  * when the server refuses (its `status`, `headers` and the beginning of its `body`) or answers
- * wrongly; with a {@linkcode TimeoutError} after `handshakeTimeout`; with the signal's reason; and
- * with the system's error if the server can't be reached.
+ * wrongly, or when a proxy does, as the message then says; with a {@linkcode TimeoutError} after
+ * `handshakeTimeout`, proxies and redirects included; with the signal's reason; and with the system's
+ * error if the server or the proxy can't be reached.
  *
  * @example
  * ```ts
@@ -103,30 +117,20 @@ export async function connect<Data = unknown>(
 ): Promise<WebSocketSession<Data>> {
   const resolved = checkConnectOptions(options);
   const timers = options.clock === undefined ? sharedTimers : new Timers(options.clock);
-  const target = parseUrl(url);
+  const leg = firstLeg(url, options);
   const offer = resolved.compress === false
     ? null
     : new CompressionOffer(resolved.compress, timers);
-  const request = prepareRequest(target, options, offer?.extensions);
   const attempt = new Attempt(resolved.handshakeTimeout, options.signal, timers);
   try {
-    const conn = options.conn ?? await dial({
-      hostname: target.hostname,
-      port: target.port,
-      unix: options.unix,
-      tls: target.isSecure ? options.tls ?? {} : undefined,
-      signal: attempt.signal,
-    });
-    attempt.guard(conn);
-    const { response, rest } = await exchange(conn, request, resolved);
-    const agreed = await checkAnswer(conn, request, response, rest);
+    const opened = await travel(
+      leg,
+      { ...options, extensions: offer?.extensions },
+      resolved,
+      attempt,
+    );
     attempt.signal.throwIfAborted();
-    const agreement = {
-      protocol: agreed.protocol,
-      extensions: formatExtensions(agreed.extensions),
-      compression: offer?.accept(agreed.extensions) ?? null,
-    };
-    return open(prepend(conn, rest), request, agreement, target, resolved, options, timers);
+    return createSession(opened, offer, resolved, options, timers);
   } catch (error) {
     offer?.close();
     attempt.fail();
@@ -136,218 +140,69 @@ export async function connect<Data = unknown>(
   }
 }
 
+/** A connection on which server and client have agreed. */
+interface Opened {
+  readonly conn: Conn;
+  readonly head: RequestHead;
+  readonly agreement: Agreement;
+  readonly isSecure: boolean;
+}
+
+/** Goes where redirects lead, to the end. */
+async function travel<Data>(
+  first: Leg,
+  options: ConnectOptions<Data> & { readonly extensions: string | undefined },
+  { limits }: ResolvedSessionOptions,
+  attempt: Attempt,
+): Promise<Opened> {
+  const redirects = new Redirects(options.redirects ?? 0);
+  let opening = createOpening(first, options);
+  const route = await Route.create(options, limits);
+  for (let leg = first;; opening = createOpening(leg, options)) {
+    const conn = await route.open(leg, attempt);
+    const answer = await exchange(conn, opening, limits);
+    const redirect = redirects.read(answer.response, leg);
+    if (redirect === null || redirect.leg === null) {
+      const agreement = await checkAnswer(conn, opening, answer, redirect?.why);
+      const { target: { isSecure } } = leg;
+      return { conn: prepend(conn, answer.rest), head: opening.head, agreement, isSecure };
+    }
+    conn.close();
+    leg = redirect.leg;
+  }
+}
+
 /** Fills in the defaults; throws a `TypeError` or `RangeError` for what can't be an option. */
 export function checkConnectOptions<Data>(options: ConnectOptions<Data>): ResolvedSessionOptions {
   const resolved = resolveSessionOptions(options, OPTIONS);
   checkClock(options.clock);
   checkProtocols(options.protocols ?? []);
   checkUserHeaders(options.headers);
+  checkTls(options.tls);
+  checkRedirects(options.redirects ?? 0);
+  checkRoute(options);
   return resolved;
 }
 
-interface Target {
-  readonly isSecure: boolean;
-  readonly hostname: string;
-  readonly port: number;
-  /** As in the Host header: without the scheme's default port. */
-  readonly host: string;
-  /** Path and query. */
-  readonly path: string;
-}
-
-function parseUrl(text: string | URL): Target {
-  const shown = JSON.stringify(String(text).slice(0, 200));
-  const url = tryUrl(text);
-  if (url === null) throw new TypeError(`Cannot connect: ${shown} is not a URL`);
-  const isSecure = url.protocol === "wss:" || url.protocol === "https:";
-  if (!isSecure && url.protocol !== "ws:" && url.protocol !== "http:") {
-    throw new TypeError(
-      `Cannot connect: the URL's scheme is ${JSON.stringify(url.protocol)}, not ws: or wss:`,
-    );
-  }
-  // "Fragment identifiers are meaningless in the context of WebSocket URIs and MUST NOT be used" (3)
-  if (String(text).includes("#")) throw new TypeError(`Cannot connect: the URL has a fragment`);
-  if (url.username !== "" || url.password !== "") {
-    throw new TypeError("Cannot connect: the URL has a user name or password; use option headers");
-  }
-  return {
-    isSecure,
-    hostname: url.hostname.replace(/^\[|\]$/g, ""),
-    port: url.port === "" ? (isSecure ? 443 : 80) : Number(url.port),
-    host: url.host,
-    path: url.pathname + url.search,
-  };
-}
-
-function tryUrl(text: string | URL): URL | null {
-  try {
-    return new URL(text);
-  } catch {
-    return null;
-  }
-}
-
-/** The request, and what its answer is checked against. */
-interface Prepared extends RequestOptions {
-  readonly head: RequestHead;
-}
-
-function prepareRequest<Data>(
-  { host, path }: Target,
-  { protocols = [], headers, origin }: ConnectOptions<Data>,
-  extensions: string | undefined,
-): Prepared {
-  const key = createKey(crypto.getRandomValues(new Uint8Array(16)));
-  const request = { host, target: path, key, protocols, extensions, headers, origin };
-  return { ...request, head: createRequest(request) };
-}
-
-/** What bounds connecting: the handshake's time and the caller's signal. */
-class Attempt {
-  readonly #controller = new AbortController();
-  readonly #signal: AbortSignal | undefined;
-  readonly #timer: { cancel(): void };
-  readonly #onAbort = (): void => this.#abort(this.#signal!.reason);
-  #conn: Conn | null = null;
-
-  constructor(ms: number, signal: AbortSignal | undefined, timers: Timers) {
-    signal?.throwIfAborted();
-    this.#signal = signal;
-    signal?.addEventListener("abort", this.#onAbort, { once: true });
-    const timedOut = new TimeoutError(`The handshake took more than ${ms} ms (handshakeTimeout)`);
-    this.#timer = timers.set(ms, () => this.#abort(timedOut));
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  /** Closes this connection too when time is up. */
-  guard(conn: Conn): void {
-    this.#conn = conn;
-    if (this.signal.aborted) conn.close();
-  }
-
-  fail(): void {
-    this.#conn?.close();
-  }
-
-  /** Why connecting failed: a refusal is one even if there was no time for all of its body. */
-  explain(error: unknown): unknown {
-    const { aborted, reason } = this.signal;
-    const isRefusal = error instanceof HandshakeError && error.status !== undefined;
-    return aborted && !(isRefusal && reason instanceof TimeoutError) ? reason : error;
-  }
-
-  end(): void {
-    this.#timer.cancel();
-    this.#signal?.removeEventListener("abort", this.#onAbort);
-  }
-
-  #abort(reason: unknown): void {
-    this.#controller.abort(reason);
-    this.#conn?.close();
-  }
-}
-
-interface Answer {
-  readonly response: ResponseHead;
-  readonly rest: Uint8Array;
-}
-
-async function exchange(
-  conn: Conn,
-  request: Prepared,
-  { limits }: ResolvedSessionOptions,
-): Promise<Answer> {
-  await conn.write(encodeRequest(request.head));
-  let early: Uint8Array = new Uint8Array(0);
-  for (let count = 0; count <= MAX_INTERIM; count++) {
-    const reader = HeadReader.forResponses(limits);
-    let response = early.length === 0 ? null : reader.receive(early);
-    while (response === null) {
-      const bytes = await conn.read();
-      if (bytes === null) throw new HandshakeError("The server closed the connection unanswered");
-      response = reader.receive(bytes);
-    }
-    if (!isInterim(response.status)) return { response, rest: reader.rest };
-    early = reader.rest;
-  }
-  throw new HandshakeError(`The server sent more than ${MAX_INTERIM} interim responses`);
-}
-
-/** 100 Continue and 103 Early Hints; 102 has no place before the answer to a GET. */
-function isInterim(status: number): boolean {
-  return status === 100 || status === 103;
-}
-
-async function checkAnswer(
-  conn: Conn,
-  request: Prepared,
-  response: ResponseHead,
-  rest: Uint8Array,
-): ReturnType<typeof checkResponse> {
-  try {
-    return await checkResponse(response, request);
-  } catch (error) {
-    if (!(error instanceof HandshakeError) || response.status < 200) throw error;
-    const body = await readRefusal(conn, response, rest);
-    throw new HandshakeError(error.message, {
-      status: response.status,
-      headers: response.headers,
-      body,
-    });
-  }
-}
-
-/** The first 64 KiB of the body of a response that refuses; what is broken or missing is left out. */
-async function readRefusal(
-  conn: Conn,
-  { headers, status }: ResponseHead,
-  rest: Uint8Array,
-): Promise<Uint8Array> {
-  const length = Number(headers.get("content-length") ?? NaN);
-  const isChunked = headers.get("transfer-encoding")?.toLowerCase() === "chunked";
-  const framing: BodyFraming = status === 204 || status === 304
-    ? { kind: "none" }
-    : isChunked
-    ? { kind: "chunked" }
-    : Number.isSafeInteger(length) && length >= 0
-    ? { kind: "length", length }
-    : { kind: "end" };
-  const body = new BodyReader(framing, MAX_REFUSAL_BODY, "truncate");
-  try {
-    body.receive(rest);
-    while (!body.isComplete) {
-      const bytes = await conn.read();
-      if (bytes === null) break;
-      body.receive(bytes);
-    }
-  } catch {
-    // The status is what counts.
-  }
-  return body.bytes;
-}
-
-function open<Data>(
-  conn: Conn,
-  { head }: Prepared,
-  agreement: { protocol: string; extensions: string; compression: Compression | null },
-  { isSecure }: Target,
-  resolved: ResolvedSessionOptions,
-  options: ConnectOptions<Data>,
+function createSession<Data>(
+  { conn, head, agreement: { protocol, extensions }, isSecure }: Opened,
+  offer: CompressionOffer | null,
+  options: ResolvedSessionOptions,
+  { data, handlers, onError }: ConnectOptions<Data>,
   timers: Timers,
 ): WebSocketSession<Data> {
   return new WebSocketSession<Data>({
     conn,
     role: "client",
     maskKey: nextMaskKey,
-    options: resolved,
+    options,
     timers,
     request: createRequestInfo(head, isSecure),
-    ...agreement,
-    data: options.data as Data,
-    handlers: options.handlers,
-    onError: createReporter("WebSocket client", options.onError),
+    protocol,
+    extensions: formatExtensions(extensions),
+    compression: offer?.accept(extensions) ?? null,
+    data: data as Data,
+    handlers,
+    onError: createReporter("WebSocket client", onError),
   });
 }

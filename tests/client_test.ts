@@ -209,7 +209,6 @@ describe("connect()", () => {
       ["another scheme", "ftp://127.0.0.1/", {}],
       ["a fragment", "ws://127.0.0.1/#x", {}],
       ["an empty fragment", "ws://127.0.0.1/#", {}],
-      ["a password in the URL", "ws://a:b@127.0.0.1/", {}],
       ["an unknown option", "ws://127.0.0.1/", { protocol: "x" }],
       ["a subprotocol that is no token", "ws://127.0.0.1/", { protocols: ["a b"] }],
       ["a header with a line end", "ws://127.0.0.1/", { headers: { a: "b\r\nc" } }],
