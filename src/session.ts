@@ -162,7 +162,7 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
   /**
    * What to send as a web stream: each chunk is a message, and a write ends when the session is ready
    * for more. Closing and aborting it close the session with 1000; it errors with a
-   * {@linkcode ClosedError} when the session does not end in good order. A session has one.
+   * {@linkcode ClosedError} when the session has ended. A session has one.
    */
   get writable(): WritableStream<Sendable> {
     const streams = streamsOf(this);
@@ -221,7 +221,12 @@ function streamsOf(session: object): SessionStreams {
   return streams;
 }
 
+const toClosedError = (status: CloseStatus): ClosedError =>
+  new ClosedError(`The session is closed (${status.code})`, status);
+
 const STREAM_POLICY: StreamPolicy = {
-  toError: (status) => new ClosedError(`The session is closed (${status.code})`, status),
+  endsAtOnce: false, // the reply to a message comes before the peer's Close is answered
+  toError: toClosedError,
+  toClosedError,
   toClose: () => [CloseCode.Normal],
 };

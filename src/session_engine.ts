@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { Timers } from "./clock.ts";
+import type { Timer, Timers } from "./clock.ts";
 import { Closing, type ClosingOwner } from "./closing.ts";
 import type { Compression } from "./compression.ts";
 import type { CloseStatus } from "./core/close.ts";
@@ -84,6 +84,8 @@ export class SessionEngine<Session> implements Owner {
   /** A message did not fit into the queue any more: none that follows is kept, either. */
   #hasDiscarded = false;
   #status: CloseStatus | null = null;
+  /** The handlers are told of the end once they have had every message, or when this fires. */
+  #endTimer: Timer | null = null;
   /** What had not been taken by the transport when the session ended. */
   #lost = 0;
 
@@ -213,6 +215,7 @@ export class SessionEngine<Session> implements Owner {
 
   onProgress(): void {
     this.#pump();
+    if (this.#endTimer !== null && this.inbox.isIdle) this.#tellHandler();
   }
 
   onHandlerError(error: unknown): void {
@@ -286,8 +289,7 @@ export class SessionEngine<Session> implements Owner {
     this.#compression?.close();
     this.#intake.stop();
     this.protocol.abandon();
-    // When the code that ended the session is done, but before those who wait for `closed`.
-    if (this.#handlers?.close !== undefined) queueMicrotask(() => this.#tellHandler());
+    if (this.#handlers?.close !== undefined) this.#tellOfEnd();
     this.#settleClosed?.(this.#status);
     this.#onEnd?.(this.#session);
   }
@@ -333,7 +335,20 @@ export class SessionEngine<Session> implements Owner {
     );
   }
 
+  /** The messages come first, unless a handler takes too long over one. */
+  #tellOfEnd(): void {
+    const { closeTimeout } = this.options;
+    if (!this.inbox.isIdle) {
+      this.#endTimer = this.timers.set(closeTimeout, () => this.#tellHandler());
+    } else {
+      // When the code that ended the session is done, but before those who wait for `closed`.
+      queueMicrotask(() => this.#tellHandler());
+    }
+  }
+
   async #tellHandler(): Promise<void> {
+    this.#endTimer?.cancel();
+    this.#endTimer = null;
     try {
       await this.#handlers!.close!(this.#session, this.#status!);
     } catch (error) {

@@ -5,23 +5,29 @@
  * @module
  */
 
+import { sharedTimers } from "./clock.ts";
 import type { CloseStatus } from "./core/close.ts";
 import type { Message } from "./core/message.ts";
+import { ClosedError } from "./errors.ts";
 
 /** The session that the streams belong to. */
-export interface StreamedSession<Chunk> {
+export interface StreamedSession<Chunk> extends AsyncIterable<Message> {
   readonly closed: Promise<CloseStatus>;
-  receive(): Promise<Message | null>;
   send(message: Chunk): Promise<void>;
   close(code?: number, reason?: string): Promise<CloseStatus>;
 }
 
 /** What the streams tell of the session's end, and the session of theirs. */
 export interface StreamPolicy {
+  /**
+   * Whether the end is told at once: a chunk counts as dealt with when it is in the stream, and what
+   * is unread is lost with the connection. Else the peer's Close waits until it has been read.
+   */
+  readonly endsAtOnce: boolean;
   /** The error of both streams when the session did not end in good order. */
   readonly toError: (status: CloseStatus) => unknown;
-  /** The error of the writable one when it did; without it only writes fail, and piping ends well. */
-  readonly toClosedError?: (status: CloseStatus) => unknown;
+  /** The error of the writable one when it did. */
+  readonly toClosedError: (status: CloseStatus) => unknown;
   /** The close code and reason for a stream that is cancelled, aborted or closed with `reason`. */
   readonly toClose: (reason: unknown) => readonly [code?: number, reason?: string];
 }
@@ -29,12 +35,21 @@ export interface StreamPolicy {
 /** The messages received; cancelling closes the session. */
 export function createReadable<Chunk>(
   session: StreamedSession<Chunk>,
-  { toError, toClose }: StreamPolicy,
+  { endsAtOnce, toError, toClose }: StreamPolicy,
 ): ReadableStream<Message> {
+  const messages = session[Symbol.asyncIterator]();
   return new ReadableStream<Message>({
+    start(controller) {
+      if (!endsAtOnce) return;
+      session.closed.then((status) => status.wasClean || controller.error(toError(status)));
+    },
     async pull(controller) {
-      const message = await session.receive();
-      if (message !== null) return controller.enqueue(message);
+      const { done, value } = await messages.next();
+      if (done !== true) {
+        controller.enqueue(value);
+        if (endsAtOnce) await messages.return?.(); // it counts as dealt with
+        return;
+      }
       const status = await session.closed;
       if (status.wasClean) controller.close();
       else controller.error(toError(status));
@@ -51,16 +66,29 @@ export function createReadable<Chunk>(
  */
 export function createWritable<Chunk>(
   session: StreamedSession<Chunk>,
-  { toError, toClosedError, toClose }: StreamPolicy,
+  { endsAtOnce, toError, toClosedError, toClose }: StreamPolicy,
 ): WritableStream<Chunk> {
+  const errorOf = (status: CloseStatus): unknown =>
+    status.wasClean ? toClosedError(status) : toError(status);
   return new WritableStream<Chunk>({
     start(controller) {
-      session.closed.then((status) => {
-        if (!status.wasClean) controller.error(toError(status));
-        else if (toClosedError !== undefined) controller.error(toClosedError(status));
+      session.closed.then(async (status) => {
+        // Whoever pipes the readable one into this learns first that it has closed, and closes this.
+        if (status.wasClean && !endsAtOnce) await sharedTimers.sharedTurn();
+        controller.error(errorOf(status));
       });
+      // The sink's own abort() is called only when the write under way has ended.
+      const { signal } = controller;
+      signal.addEventListener("abort", () => void session.close(...toClose(signal.reason)));
     },
-    write: (message) => session.send(message),
+    async write(message) {
+      try {
+        await session.send(message);
+      } catch (error) {
+        if (!(error instanceof ClosedError)) throw error;
+        throw errorOf(await session.closed);
+      }
+    },
     async close() {
       const status = await session.close(...toClose(undefined));
       if (!status.wasClean) throw toError(status);

@@ -630,3 +630,56 @@ describe("timers", () => {
     assertEquals((await outcome(session.closed) as CloseStatus).code, 1006);
   });
 });
+
+describe("the end of a session with handlers", () => {
+  /** A session whose first message is dealt with when the test says so, and what it is told of. */
+  function slowSession(): {
+    log: string[];
+    finish: () => void;
+    parts: ReturnType<typeof sessionAndPeer>;
+  } {
+    const log: string[] = [];
+    let finish!: () => void;
+    const first = new Promise<void>((resolve) => finish = resolve);
+    const parts = sessionAndPeer("server", {
+      closeTimeout: 1000,
+      handlers: {
+        message: (_, message) => {
+          log.push(String(message));
+          if (log.length === 1) return first;
+        },
+        close: (_, { code }) => void log.push(`closed ${code}`),
+      },
+    });
+    return { log, finish, parts };
+  }
+
+  test("N-3 is told behind the messages that wait, also after a reset", async () => {
+    const { log, finish, parts: { session, peer } } = slowSession();
+    await peer.write(hex("81 81 00000000 61 81 81 00000000 62 81 81 00000000 63"));
+    await settle();
+    peer.reset();
+    await session.closed;
+    await settle();
+    assertEquals(log, ["a"]);
+    finish();
+    await settle();
+    assertEquals(log, ["a", "b", "c", "closed 1006"]);
+  });
+
+  test("does not wait longer than closeTimeout for a handler", async () => {
+    const { log, finish, parts: { session, peer, clock } } = slowSession();
+    await peer.write(hex("81 81 00000000 61 81 81 00000000 62"));
+    await settle();
+    peer.reset();
+    await session.closed;
+    await clock.advance(999);
+    assertEquals(log, ["a"]);
+    await clock.advance(1);
+    assertEquals(log, ["a", "closed 1006"]);
+    finish();
+    await settle();
+    assertEquals(log, ["a", "closed 1006", "b"]);
+    assertEquals(clock.pending, 0);
+  });
+});

@@ -43,6 +43,15 @@ describe("session.readable and session.writable", () => {
     assertInstanceOf(await writer.closed.catch((error) => error), ClosedError);
   });
 
+  test("piping an idle source into a session that has ended ends", async () => {
+    const { client, server } = sessionPair();
+    const piping = new ReadableStream({ start() {} }).pipeTo(server.writable);
+    const ended = assertRejects(() => piping, ClosedError);
+    void client.close(1000);
+    for await (const _ of server);
+    await ended;
+  });
+
   test("a write behind an end in good order fails", async () => {
     const { client, server } = sessionPair();
     const writer = client.writable.getWriter();

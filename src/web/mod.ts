@@ -5,7 +5,7 @@
  * ```ts
  * import { WebSocket } from "@twoway/websocket/web";
  *
- * globalThis.WebSocket = WebSocket as unknown as typeof globalThis.WebSocket;
+ * Object.assign(globalThis, { WebSocket }); // for libraries that look for it there
  * ```
  *
  * @module

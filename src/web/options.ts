@@ -5,41 +5,52 @@
  */
 
 import { checkConnectOptions, type ConnectOptions } from "../client.ts";
+import type { Limits } from "../options.ts";
 import { baseOrigin } from "./url.ts";
 import { isObject } from "./webidl.ts";
 
 /** Options of {@linkcode connect} that the web's classes take, too. */
 export type WebConnectOptions = Omit<
   ConnectOptions,
-  "data" | "handlers" | "onError" | "protocols"
+  "clock" | "conn" | "data" | "handlers" | "onError" | "protocols"
 >;
+
+/** Those of {@linkcode connect} that have no place here. */
+const FOREIGN = ["clock", "conn", "data", "handlers", "onError"];
 
 /** Programs that were written for browsers know no bounds; these are such as they seldom reach. */
 const LIMITS = { maxMessageSize: 67_108_864, maxSendBacklog: 268_435_456 };
+
+/** "permessage-deflate; client_max_window_bits" is what browsers offer: the server may keep context. */
+const COMPRESS = { contextTakeover: true };
 
 /**
  * The options to connect with; `controller` and the options' own signal both give up connecting.
  * Throws a `TypeError` or `RangeError` for wrong ones.
  */
 export function toConnectOptions(
-  { signal, ...init }: WebConnectOptions,
-  protocols: readonly string[],
+  init: WebConnectOptions,
   controller: AbortController,
 ): ConnectOptions {
-  for (const name of ["data", "handlers", "onError"]) {
-    if (name in init) throw new TypeError(`Unknown option "${name}"`);
-  }
+  const foreign = FOREIGN.find((name) => name in init);
+  if (foreign !== undefined) throw new TypeError(`Unknown option "${foreign}"`);
+  const { signal, limits = {}, origin = baseOrigin(), compress = COMPRESS } = init;
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw new TypeError("Option signal is not an AbortSignal");
   }
   const options: ConnectOptions = {
-    origin: baseOrigin(),
-    compress: true,
     ...init,
-    protocols,
-    limits: isObject(init.limits ?? {}) ? { ...LIMITS, ...init.limits } : init.limits,
+    origin,
+    compress,
+    limits: isObject(limits) ? withDefaults(limits, LIMITS) : limits,
     signal: signal === undefined ? controller.signal : AbortSignal.any([signal, controller.signal]),
   };
   checkConnectOptions(options);
   return options;
+}
+
+/** `undefined` means the default, as in a dictionary. */
+function withDefaults(limits: Limits, defaults: Limits): Limits {
+  const given = Object.entries(limits).filter(([, value]) => value !== undefined);
+  return { ...defaults, ...Object.fromEntries(given) };
 }

@@ -39,17 +39,30 @@ function toNumeric(value: unknown): unknown {
 
 /** `sequence<USVString>`; throws a `TypeError` for what can't be iterated, strings included. */
 export function toStrings(value: unknown, name: string): string[] {
-  if (!isObject(value) || typeof value[Symbol.iterator] !== "function") {
-    throw new TypeError(`${name} is not a list of strings`);
-  }
-  return Array.from(value as unknown as Iterable<unknown>, toUsvString);
+  const strings = isObject(value) ? iterateStrings(value) : null;
+  if (strings === null) throw new TypeError(`${name} is not a list of strings`);
+  return strings;
 }
 
-/** A dictionary: `undefined` and `null` are empty ones, other values than objects a `TypeError`. */
+/** The elements of an object that can be iterated, as strings; `null` if it can't be. */
+export function iterateStrings(value: Record<PropertyKey, unknown>): string[] | null {
+  const method = value[Symbol.iterator];
+  if (method === undefined || method === null) return null;
+  if (typeof method !== "function") throw new TypeError("The list's iterator is not a function");
+  const iterable: Iterable<unknown> = { [Symbol.iterator]: () => method.call(value) };
+  return Array.from(iterable, toUsvString);
+}
+
+/**
+ * A dictionary, inherited members included: `undefined` and `null` are empty ones, other values than
+ * objects a `TypeError`.
+ */
 export function toDictionary(value: unknown, name: string): Readonly<Record<string, unknown>> {
-  if (value === undefined || value === null) return {};
-  if (isObject(value)) return value as unknown as Record<string, unknown>;
-  throw new TypeError(`${name} is of type ${typeof value}, not an object`);
+  const members: Record<string, unknown> = {};
+  if (value === undefined || value === null) return members;
+  if (!isObject(value)) throw new TypeError(`${name} is of type ${typeof value}, not an object`);
+  for (const key in value) members[key] = value[key];
+  return members;
 }
 
 /** Whether a value is an object, or a function. */
@@ -63,27 +76,34 @@ export function isObject(value: unknown): value is Record<PropertyKey, unknown> 
  */
 export function toBytes(value: unknown): Uint8Array | null {
   if (ArrayBuffer.isView(value)) {
-    checkBuffer(value.buffer);
-    return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+    const { buffer, byteOffset, byteLength } = value;
+    if (isDetached(buffer)) return new Uint8Array(0);
+    return new Uint8Array(checkBuffer(buffer), byteOffset, byteLength);
   }
-  if (!isBuffer(value)) return null;
-  checkBuffer(value);
-  return new Uint8Array(value);
+  if (!isBuffer(value, ArrayBuffer) && !isBuffer(value, SharedArrayBuffer)) return null;
+  return isDetached(value) ? new Uint8Array(0) : new Uint8Array(checkBuffer(value));
 }
 
-// By the tag, since the buffer may come from another realm.
-function isBuffer(value: unknown): value is ArrayBufferLike {
-  const tag = Object.prototype.toString.call(value);
-  return tag === "[object ArrayBuffer]" || tag === "[object SharedArrayBuffer]";
+/** Whether a value is such a buffer, of whatever realm. */
+function isBuffer<T>(value: unknown, { prototype }: { readonly prototype: T }): value is T {
+  try {
+    Object.getOwnPropertyDescriptor(prototype, "byteLength")!.get!.call(value);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
-function checkBuffer(buffer: ArrayBufferLike): void {
-  if (Object.prototype.toString.call(buffer) === "[object SharedArrayBuffer]") {
+function isDetached(buffer: ArrayBufferLike): boolean {
+  return isBuffer(buffer, ArrayBuffer) && buffer.detached;
+}
+
+function checkBuffer(buffer: ArrayBufferLike): ArrayBuffer {
+  if (!isBuffer(buffer, ArrayBuffer)) {
     throw new TypeError("Cannot send: the bytes are in shared memory");
   }
-  if ((buffer as ArrayBuffer).resizable) {
-    throw new TypeError("Cannot send: the buffer can be resized");
-  }
+  if (buffer.resizable) throw new TypeError("Cannot send: the buffer can be resized");
+  return buffer;
 }
 
 /** Makes members enumerable, as those of the web's classes are. */

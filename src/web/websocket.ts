@@ -19,11 +19,11 @@ import { toConnectOptions, type WebConnectOptions } from "./options.ts";
 import { checkOffers, hasBadPort, parseWebSocketUrl } from "./url.ts";
 import {
   isObject,
+  iterateStrings,
   makeEnumerable,
   toBytes,
   toClampedShort,
   toDictionary,
-  toStrings,
   toUsvString,
 } from "./webidl.ts";
 
@@ -132,11 +132,11 @@ export class WebSocket extends EventTarget {
     super();
     const address = toUsvString(url);
     const { offers, init } = readProtocols(protocols);
+    const options = toConnectOptions(init, this.#connecting);
     const target = parseWebSocketUrl(address);
     checkOffers(offers);
     this.#url = target.href;
     this.#origin = `${target.protocol}//${target.host}`;
-    const options = toConnectOptions(init, offers, this.#connecting);
     void this.#connect(target, offers, options);
   }
 
@@ -237,7 +237,7 @@ export class WebSocket extends EventTarget {
       const own = typeof payload === "string" ? payload : new Uint8Array(payload!);
       this.#defer(() => this.#sendDeferred(own, size), size);
     } else {
-      void this.#session!.send(payload!);
+      this.#sendNow(payload!, size);
     }
   }
 
@@ -269,6 +269,7 @@ export class WebSocket extends EventTarget {
       if (hasBadPort(url)) throw new TypeError(`Cannot connect: port ${url.port} is blocked`);
       await connect(url, {
         ...options,
+        protocols: offers,
         handlers: {
           open: (session) => this.#opened(session, offers),
           message: (_, message) => this.#received(message),
@@ -278,7 +279,7 @@ export class WebSocket extends EventTarget {
     } catch (error) {
       // A failure is told in a later task: until then nobody has been able to listen.
       await sharedTimers.sharedTurn();
-      this.#closed({ code: CloseCode.Abnormal, reason: "", wasClean: false, error });
+      await this.#closed({ code: CloseCode.Abnormal, reason: "", wasClean: false, error });
     }
   }
 
@@ -307,12 +308,15 @@ export class WebSocket extends EventTarget {
     return sharedTimers.sharedTurn();
   }
 
-  #closed({ code, reason, wasClean, error }: CloseStatus): void {
+  async #closed({ code, reason, wasClean, error }: CloseStatus): Promise<void> {
     this.#unsent += this.#session?.bufferedAmount ?? 0;
     this.#session = null;
     this.#deferred = null;
     this.#state = CLOSED;
-    if (!wasClean) this.dispatchEvent(createErrorEvent(error));
+    if (!wasClean) {
+      this.dispatchEvent(createErrorEvent(error));
+      await sharedTimers.sharedTurn();
+    }
     this.dispatchEvent(new CloseEvent("close", { wasClean, code, reason }));
   }
 
@@ -356,7 +360,14 @@ export class WebSocket extends EventTarget {
   #sendDeferred(payload: string | Uint8Array, size: number): void {
     if (this.#session?.state !== "open") return; // it stays unsent
     this.#unsent -= size;
-    void this.#session.send(payload);
+    this.#sendNow(payload, size);
+  }
+
+  #sendNow(payload: string | Uint8Array, size: number): void {
+    const session = this.#session!;
+    void session.send(payload);
+    // At limits.maxSendBacklog the session is dropped, and does not take the message.
+    if (session.state !== "open") this.#unsent += size;
   }
 }
 
@@ -416,15 +427,15 @@ makeEnumerable(WebSocket.prototype, [
 /** A dictionary, a list or one name: the union of Web IDL that the constructor takes. */
 function readProtocols(value: unknown): { offers: string[]; init: WebConnectOptions } {
   if (value === undefined || value === null) return { offers: [], init: {} };
-  if (!isObject(value)) return { offers: [toUsvString(value)], init: {} };
-  if (typeof value[Symbol.iterator] === "function") {
-    return { offers: toStrings(value, "protocols"), init: {} };
-  }
+  const offers = toOffers(value);
+  if (offers !== null) return { offers, init: {} };
   const { protocols = [], ...init } = toDictionary(value, "WebSocketInit");
-  return {
-    offers: isObject(protocols) ? toStrings(protocols, "protocols") : [toUsvString(protocols)],
-    init,
-  };
+  return { offers: toOffers(protocols) ?? [toUsvString(protocols)], init };
+}
+
+/** A list or one name; `null` for another object. */
+function toOffers(value: unknown): string[] | null {
+  return isObject(value) ? iterateStrings(value) : [toUsvString(value)];
 }
 
 function sizeOf(payload: string | Uint8Array): number {

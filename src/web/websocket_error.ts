@@ -17,11 +17,13 @@ export interface WebSocketCloseInfo {
 }
 
 /** Makes an error with what a peer sent, which may be more than scripts may send. */
-export let createWebSocketError: (
-  message: string,
-  closeCode: number | null,
-  reason: string,
-) => WebSocketError;
+export let createWebSocketError: (message: string, received?: ReceivedError) => WebSocketError;
+
+/** What is known of an end that was not in good order. */
+interface ReceivedError extends ErrorOptions {
+  readonly closeCode?: number | null;
+  readonly reason?: string;
+}
 
 /**
  * A WebSocket failed, or is to be closed with a code and a reason. Throws what
@@ -50,10 +52,11 @@ export class WebSocketError extends DOMException {
   }
 
   static {
-    createWebSocketError = (message, closeCode, reason) => {
+    createWebSocketError = (message, { closeCode = null, reason = "", cause } = {}) => {
       const error = new WebSocketError(message);
       error.#closeCode = closeCode;
       error.#reason = reason;
+      if (cause !== undefined) Object.defineProperty(error, "cause", { value: cause });
       return error;
     };
   }

@@ -75,10 +75,13 @@ export class WebSocketStream {
     const address = toUsvString(url);
     const { protocols = [], ...init } = toDictionary(options, "WebSocketStreamOptions");
     const offers = toStrings(protocols, "protocols");
+    const connectOptions = toConnectOptions(init, this.#connecting);
     const target = parseWebSocketUrl(address);
     checkOffers(offers);
     this.#url = target.href;
-    const session = this.#connect(target, toConnectOptions(init, offers, this.#connecting));
+    // One message ahead: the rest waits on the way.
+    const limits = { receiveQueue: 1, ...connectOptions.limits };
+    const session = this.#connect(target, { ...connectOptions, limits, protocols: offers });
     this.#opened = session.then((session) => this.#open(session));
     this.#closed = session.then((session) => this.#end(session));
     // Whoever does not look at one of them need not be told.
@@ -108,8 +111,9 @@ export class WebSocketStream {
   }
 
   /**
-   * Starts the closing handshake behind all messages written; while the connection is being made,
-   * that fails. Throws an `InvalidAccessError` `DOMException` for a code other than 1000 and
+   * Starts the closing handshake. Messages that still wait to be written are lost, and their writes
+   * reject: to send them first, close the writable stream. What the peer sends meanwhile can be read
+   * as far as there is room for it. While the connection is being made, that fails. Throws an `InvalidAccessError` `DOMException` for a code other than 1000 and
    * 3000–4999, a `SyntaxError` one for a reason of more than 123 bytes, and a `TypeError` for other
    * types.
    */
@@ -117,7 +121,7 @@ export class WebSocketStream {
   close(...[closeInfo]: [closeInfo?: unknown]): void {
     const close = readCloseInfo(closeInfo);
     if (this.#session !== null) void this.#session.close(...close);
-    else this.#connecting.abort(createWebSocketError("The stream was closed", null, ""));
+    else this.#connecting.abort(createWebSocketError("The stream was closed"));
   }
 
   async #connect(url: URL, options: ConnectOptions): Promise<WebSocketSession> {
@@ -137,7 +141,7 @@ export class WebSocketStream {
       return this.#session = session;
     } catch (error) {
       if (signal!.aborted) throw signal!.reason;
-      throw createWebSocketError(messageOf(error), CloseCode.Abnormal, "");
+      throw createWebSocketError(messageOf(error), { closeCode: CloseCode.Abnormal, cause: error });
     }
   }
 
@@ -146,7 +150,7 @@ export class WebSocketStream {
     const readable = createReadable(session, this.#policy);
     const writable = createWritable<WebSocketChunk>({
       closed: session.closed,
-      receive: () => session.receive(),
+      [Symbol.asyncIterator]: () => session[Symbol.asyncIterator](),
       close: (...close) => session.close(...close),
       send: (chunk) => session.send(toBytes(chunk) ?? toUsvString(chunk)),
     }, this.#policy);
@@ -170,11 +174,11 @@ makeEnumerable(WebSocketStream.prototype, ["url", "opened", "closed", "close"]);
 function createPolicy(): StreamPolicy {
   let error: WebSocketError | null = null;
   return {
+    endsAtOnce: true,
     toError: ({ code, reason, error: cause }) =>
       error ??= createWebSocketError(
         cause === undefined ? `The connection was lost (${code})` : messageOf(cause),
-        code,
-        reason,
+        { closeCode: code, reason, cause },
       ),
     toClosedError: () => new DOMException("The connection has been closed", "InvalidStateError"),
     toClose: toCloseArguments,

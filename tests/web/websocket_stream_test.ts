@@ -4,6 +4,7 @@ import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } f
 import { describe, test } from "node:test";
 import { type Handler, serve, type ServeOptions, type TcpAddr } from "../../mod.ts";
 import { WebSocketError, WebSocketStream } from "../../src/web/mod.ts";
+import { listen } from "../../src/runtime/mod.ts";
 import { thrownBy } from "./events.ts";
 import { withRawServer } from "./raw_server.ts";
 
@@ -11,8 +12,12 @@ const echo: Handler = async (session) => {
   for await (const message of session) await session.send(message);
 };
 
-/** A port where nobody listens. */
-const NOWHERE = "ws://127.0.0.1:9/";
+/** A port where nobody listens any more. */
+const NOWHERE = await (async () => {
+  const listener = await listen({ hostname: "127.0.0.1", port: 0 });
+  listener.close();
+  return `ws://127.0.0.1:${(listener.addr as TcpAddr).port}/`;
+})();
 
 async function withServer(
   handler: Handler,
@@ -89,6 +94,7 @@ describe("the opening of a WebSocketStream", () => {
       const stream = new WebSocketStream(url);
       const error = await reasonOf(stream.opened);
       assertInstanceOf(error, WebSocketError);
+      assertInstanceOf(error.cause, Error);
       assert(await reasonOf(stream.closed) === error);
     }
     await withServer(echo, async (url) => {
@@ -196,21 +202,47 @@ describe("the streams of a WebSocketStream", () => {
     });
   });
 
-  test("reading waits for the reader: one message ahead, then the socket fills", async () => {
+  test("reading waits for the reader: a message or two ahead, then the sockets fill", async () => {
     let sent = 0;
     const sender: Handler = async (session) => {
-      for (; sent < 400; sent++) await session.send(new Uint8Array(65_536));
+      for (; sent < 16; sent++) await session.send(new Uint8Array(1_048_576));
     };
     await withServer(sender, async (url) => {
-      const stream = new WebSocketStream(url, { limits: { maxMessageSize: 1_048_576 } });
+      const stream = new WebSocketStream(url);
       const { readable } = await stream.opened;
       await pause(300);
-      const stalled = sent;
-      assert(stalled < 300, `${stalled} messages were taken`);
+      assert(sent < 12, `${sent} MiB were taken`);
       let count = 0;
       for await (const _ of readable) count++;
-      assertEquals(count, 400);
+      assertEquals(count, 16);
       assertEquals((await stream.closed).closeCode, 1000);
+    });
+  });
+
+  test("a Close is answered though a message is unread", async () => {
+    await withRawServer(async (peer) => {
+      await peer.upgrade([], "\x81\x01a\x88\x02\x03\xe8");
+      assertEquals(await peer.frame(), { opcode: 8, payload: "\x03\xe8" });
+    }, async (url) => {
+      const stream = new WebSocketStream(url);
+      const { readable } = await stream.opened;
+      assertEquals(await stream.closed, { closeCode: 1000, reason: "" });
+      const reader = readable.getReader();
+      assertEquals((await reader.read()).value, "a");
+      assertEquals((await reader.read()).done, true);
+    });
+  });
+
+  test("a lost connection is told of though a message is unread", async () => {
+    await withRawServer(async (peer) => {
+      await peer.upgrade([], "\x81\x01a");
+      peer.conn.close();
+    }, async (url) => {
+      const stream = new WebSocketStream(url);
+      const { readable, writable } = await stream.opened;
+      const error = await reasonOf(stream.closed);
+      assert(await reasonOf(readable.getReader().closed) === error);
+      assert(await reasonOf(writable.getWriter().closed) === error);
     });
   });
 
@@ -228,6 +260,24 @@ describe("the streams of a WebSocketStream", () => {
       const took = performance.now() - started;
       assert(took > 300, `it took ${took} ms`);
       writer.abort().catch(() => {});
+    });
+  });
+
+  test("aborting does not wait for a write that does not end", async () => {
+    await withRawServer(async (peer) => {
+      await peer.upgrade();
+      await pause(1000);
+    }, async (url) => {
+      const stream = new WebSocketStream(url, { compress: false, closeTimeout: 100 });
+      const { writable } = await stream.opened;
+      const writer = writable.getWriter();
+      const write = reasonOf(writer.write(new Uint8Array(20_000_000)));
+      await pause(50);
+      const started = performance.now();
+      const aborted = writer.abort(new WebSocketError("m", { closeCode: 3000 })).catch(() => {});
+      await Promise.all([write, aborted]);
+      assert(performance.now() - started < 800);
+      assertInstanceOf(await reasonOf(stream.closed), WebSocketError);
     });
   });
 
@@ -336,7 +386,8 @@ describe("the streams of a WebSocketStream", () => {
       const error = await reasonOf(stream.closed) as WebSocketError;
       assertInstanceOf(error, WebSocketError);
       assertEquals(error.closeCode, 3001);
-      assert(await write === error || await write instanceof Error);
+      assert(await write === error);
+      assert(await reasonOf(writer.closed) === error);
     });
   });
 });

@@ -1,9 +1,14 @@
 /** The rules of the WHATWG's `WebSocket`, one by one, on the runtime that runs this file. @module */
 
 import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { describe, test } from "node:test";
 import { type Handler, HandshakeError, serve, type ServeOptions, type TcpAddr } from "../../mod.ts";
 import { CloseEvent, setBaseURL, WebSocket } from "../../src/web/mod.ts";
+import { acceptKey } from "../../src/core/handshake.ts";
+import { listen } from "../../src/runtime/mod.ts";
+import { latin1 } from "../latin1.ts";
 import { runExample } from "../programs.ts";
 import { closing, logOf, next, thrownBy } from "./events.ts";
 import { type RawConnection, withRawServer } from "./raw_server.ts";
@@ -30,8 +35,12 @@ async function settled(holds: () => boolean): Promise<void> {
   assert(holds(), "it does not come to hold");
 }
 
-/** A port where nobody listens. */
-const NOWHERE = "ws://127.0.0.1:9/";
+/** A port where nobody listens any more. */
+const NOWHERE = await (async () => {
+  const listener = await listen({ hostname: "127.0.0.1", port: 0 });
+  listener.close();
+  return `ws://127.0.0.1:${(listener.addr as TcpAddr).port}/`;
+})();
 
 /** Fails before long, and is not looked at. */
 function abandoned(...args: ConstructorParameters<typeof WebSocket>): WebSocket {
@@ -115,11 +124,14 @@ describe("the constructor of WebSocket", () => {
       assertEquals(thrownBy(() => abandoned(NOWHERE, ["a", protocol])), "SyntaxError", protocol);
     }
     assertEquals(thrownBy(() => abandoned(NOWHERE, ["echo", "eCho"])), "SyntaxError");
-    // The URL is looked at first.
+    assertEquals(thrownBy(() => abandoned(NOWHERE, { protocols: {} } as object)), "SyntaxError");
+    // Options are converted before the URL is looked at.
     assertEquals(
       thrownBy(() => abandoned("nonsense", { limits: { maxMessageSize: 0 } })),
-      "SyntaxError",
+      "RangeError",
     );
+    const noIterator = { [Symbol.iterator]: 1 } as unknown as string[];
+    assertEquals(thrownBy(() => abandoned(NOWHERE, noIterator)), "TypeError");
   });
 
   test("takes a list, one name, nothing, or options", async () => {
@@ -184,6 +196,26 @@ describe("the constructor of WebSocket", () => {
     }
   });
 
+  test("reads inherited options, and takes undefined for the default", async () => {
+    await withRawServer(async (peer) => {
+      assert(peer.request.includes("x-a: b\r\n"), peer.request);
+      assert(peer.request.includes("origin: https://app.example\r\n"), peer.request);
+      assert(/^sec-websocket-extensions: /im.test(peer.request), peer.request);
+      await peer.upgrade([], "\x88\x00");
+    }, async (url) => {
+      setBaseURL("https://app.example/");
+      try {
+        const options = Object.create({ headers: { "x-a": "b" } });
+        Object.assign(options, { origin: undefined, compress: undefined, limits: undefined });
+        await closing(new WebSocket(url, options));
+      } finally {
+        setBaseURL(null);
+      }
+    });
+    const empty = { limits: null } as unknown as object;
+    assertEquals(thrownBy(() => abandoned(NOWHERE, empty)), "TypeError");
+  });
+
   test("adds header fields", async () => {
     await withRawServer(async (peer) => {
       assert(peer.request.includes("x-a: b\r\n"), peer.request);
@@ -199,7 +231,8 @@ describe("the constructor of WebSocket", () => {
 
   test("offers permessage-deflate as browsers do", async () => {
     await withRawServer(async (peer) => {
-      assert(/^sec-websocket-extensions: permessage-deflate/im.test(peer.request), peer.request);
+      const offer = /^sec-websocket-extensions: (.*)\r$/im.exec(peer.request)?.[1];
+      assertEquals(offer, "permessage-deflate; client_max_window_bits");
       await peer.upgrade([], "\x88\x00");
     }, async (url) => void await closing(new WebSocket(url)));
   });
@@ -208,9 +241,28 @@ describe("the constructor of WebSocket", () => {
     for (const port of [21, 25, 4190, 6679]) {
       const socket = new WebSocket(`ws://127.0.0.1:${port}/`);
       const log = logOf(socket);
+      const failed = next<ErrorEvent>(socket, "error");
       assertEquals(await closing(socket), [1006, "", false]);
       assertEquals(log, ["error 3", "close 3"]);
+      assertEquals((await failed).message, `Cannot connect: port ${port} is blocked`);
     }
+  });
+
+  test("sends a user name and a password as Authorization", async () => {
+    await withRawServer(async (peer) => {
+      assert(peer.request.includes(`authorization: Basic ${btoa("a:b c")}\r\n`), peer.request);
+      await peer.upgrade([], "\x88\x00");
+    }, async (url) => {
+      const socket = new WebSocket(url.replace("ws://", "ws://a:b%20c@"));
+      assertEquals(await closing(socket), [1005, "", true]);
+    });
+  });
+
+  test("fails where nobody listens", async () => {
+    const socket = new WebSocket(NOWHERE);
+    const log = logOf(socket);
+    assertEquals(await closing(socket), [1006, "", false]);
+    assertEquals(log, ["error 3", "close 3"]);
   });
 
   test("tells of nothing before the current task is over", async () => {
@@ -486,6 +538,42 @@ describe("messages of a WebSocket", () => {
     );
   });
 
+  test("that have arrived are told of before a reset is", async () => {
+    const server = createServer((socket) => {
+      socket.on("error", () => {});
+      socket.once("data", async (head) => {
+        const key = /sec-websocket-key: (.*)\r\n/i.exec(head.toString())![1];
+        const accept = `Sec-WebSocket-Accept: ${await acceptKey(key)}`;
+        const lines = ["HTTP/1.1 101 ", "Upgrade: websocket", "Connection: Upgrade", accept];
+        socket.write(latin1(`${lines.join("\r\n")}\r\n\r\n${"\x81\x01a".repeat(16)}`));
+        setTimeout(() => socket.resetAndDestroy(), 5);
+      });
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const socket = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+    let count = 0;
+    socket.onmessage = () => {
+      count++;
+      for (const until = performance.now() + 2; performance.now() < until;);
+    };
+    assertEquals(await closing(socket), [1006, "", false]);
+    assertEquals(count, 16);
+    server.close();
+  });
+
+  test("error and close leave time between them", async () => {
+    await withRawServer(async (peer) => {
+      await peer.upgrade();
+      peer.conn.close();
+    }, async (url) => {
+      const socket = new WebSocket(url);
+      await next(socket, "error");
+      assertEquals(socket.readyState, WebSocket.CLOSED);
+      await next(socket, "close");
+    });
+  });
+
   test("are dropped once the socket closes", async () => {
     await withRawServer(async (peer) => {
       await peer.upgrade([], "\x81\x01a");
@@ -501,15 +589,20 @@ describe("messages of a WebSocket", () => {
   });
 
   test("may have 64 MiB, and no more unless the option says so", async () => {
+    const most = 67_108_864;
     const long: Handler = async (session) => {
-      await session.send(new Uint8Array(2_097_152));
+      await session.send(new Uint8Array(session.request.target === "/" ? most : most + 1));
       await session.receive();
     };
     await withServer(long, async (url) => {
       const socket = new WebSocket(url);
-      assertEquals(((await next<MessageEvent>(socket, "message")).data as Blob).size, 2_097_152);
+      assertEquals(((await next<MessageEvent>(socket, "message")).data as Blob).size, most);
       socket.close();
       await closing(socket);
+      const over = new WebSocket(`${url}more`);
+      const failed = next<ErrorEvent>(over, "error");
+      assertEquals(await closing(over), [1006, "", false]);
+      assert((await failed).message.includes(`${most}`), (await failed).message);
       const strict = new WebSocket(url, { limits: { maxMessageSize: 1_048_576 } });
       const log = logOf(strict);
       assertEquals(await closing(strict), [1006, "", false]);
@@ -532,6 +625,13 @@ describe("messages of a WebSocket", () => {
     });
   });
 });
+
+/** A view whose buffer has gone elsewhere. */
+function detached(): Uint8Array {
+  const bytes = new Uint8Array(10);
+  structuredClone(bytes, { transfer: [bytes.buffer] });
+  return bytes;
+}
 
 /** A socket whose server is in the test's hands. */
 async function opened(peer: RawConnection): Promise<RawConnection> {
@@ -663,6 +763,24 @@ describe("send() of WebSocket", () => {
 });
 
 describe("bufferedAmount of WebSocket", () => {
+  test("keeps what there was no room for", async () => {
+    await withRawServer(async (peer) => {
+      await peer.upgrade();
+      await peer.receive();
+    }, async (url) => {
+      const socket = new WebSocket(url, { limits: { maxSendBacklog: 100 } });
+      await next(socket, "open");
+      const amounts: number[] = [];
+      for (let i = 0; i < 4; i++) {
+        socket.send("x".repeat(60));
+        amounts.push(socket.bufferedAmount);
+      }
+      assertEquals(amounts, [60, 120, 180, 240]);
+      assertEquals((await closing(socket))[0], 1006);
+      assertEquals(socket.bufferedAmount, 240);
+    });
+  });
+
   test("counts the bytes of UTF-8 or the buffer until the task is over", async () => {
     await withServer(echo, async (url) => {
       const socket = new WebSocket(url, { compress: false });
@@ -675,6 +793,8 @@ describe("bufferedAmount of WebSocket", () => {
           ["\ud800", 3],
           [new Uint8Array(100), 100],
           [new ArrayBuffer(3), 3],
+          [detached(), 0],
+          [{ [Symbol.toStringTag]: "ArrayBuffer" }, 20],
           ["", 0],
           [new Blob(["12345"]), 5],
           ["x".repeat(2000), 2000],
