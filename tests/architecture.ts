@@ -154,8 +154,9 @@ const PARTS: Readonly<Record<string, Part>> = {
     types: ["conn"],
   },
   // What users may import, too: the entry points of the package.
+  cli: { files: ["cli.ts", "src/cli/"], values: ["mod", "cli"], builtins: /^node:/ },
   examples: {
-    files: ["examples/", "cli.ts"],
+    files: ["examples/"],
     values: ["mod", "node", "testing", "web", "examples"],
     builtins: /^node:/,
   },

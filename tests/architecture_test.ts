@@ -167,6 +167,18 @@ const VIOLATIONS: ReadonlyArray<readonly [rule: string, file: string, code: stri
       `import { x } from "./client.ts";`,
       "may not import",
     ],
+    [
+      "the server does not import the command line",
+      "src/server.ts",
+      `import { x } from "./cli/text.ts";`,
+      "may not import",
+    ],
+    [
+      "the command line imports only entry points",
+      "src/cli/client.ts",
+      `import { x } from "../client.ts";`,
+      "may not import",
+    ],
     ["a re-export is an import", "src/client.ts", `export * from "./server.ts";`, "may not import"],
     [
       "an import for its effects is one",

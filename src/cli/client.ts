@@ -1,0 +1,105 @@
+/**
+ * The command line as a client.
+ *
+ * @module
+ */
+
+import { readFile } from "node:fs/promises";
+import { CloseCode, connect, type WebSocketSession } from "../../mod.ts";
+import type { ClientCommand } from "./arguments.ts";
+import { describeEnd, isGoodEnd } from "./close_meaning.ts";
+import {
+  aborted,
+  CLOSING,
+  describeAgreement,
+  MAX_MESSAGE_SIZE,
+  pause,
+  pingEvery,
+  sendLines,
+} from "./conversation.ts";
+import { ExitStatus, Failure, toFailure } from "./failure.ts";
+import type { Terminal } from "./terminal.ts";
+import { formatMessage, showText } from "./text.ts";
+
+/**
+ * Behind our Close frame come the answers to all we have sent: none of them may be dropped for
+ * want of room, other than by their size.
+ */
+const RECEIVE_QUEUE = 65_536;
+
+/**
+ * Connects, sends lines and prints messages until one side closes, the input has ended, or
+ * `interrupt` is aborted. Resolves with the exit status; rejects with a {@linkcode Failure}.
+ */
+export async function runClient(
+  command: ClientCommand,
+  terminal: Terminal,
+  lines: AsyncIterable<string>,
+  interrupt: AbortSignal,
+): Promise<ExitStatus> {
+  const session = await open(command, interrupt);
+  terminal.note(`Connected to ${showText(command.url)}${describeAgreement(session)}`);
+
+  let sent: number | undefined;
+  const leave = (): void => {
+    if (session.state === "open") sent = CloseCode.Normal;
+    void session.close(CloseCode.Normal);
+  };
+  void aborted(interrupt).then(() => {
+    if (session.state === "open") terminal.note(CLOSING);
+    leave();
+  });
+
+  let wrongLines = 0;
+  const send = (message: string | Uint8Array): Promise<void> =>
+    session.send(message).catch(() => {}); // the end is told below
+  void sendLines(lines, command, terminal, send).then(async (wrong) => {
+    wrongLines = wrong;
+    const over = new AbortController();
+    void session.closed.then(() => over.abort());
+    if (command.wait !== Infinity && await pause(command.wait, over.signal)) leave();
+  });
+  if (command.ping !== undefined) {
+    void pingEvery(command.ping, session, (text) => terminal.note(text));
+  }
+
+  for await (const message of session) await terminal.message(formatMessage(message, command));
+  const status = await session.closed;
+  const end = describeEnd(status, "server", sent);
+  if (!isGoodEnd(status)) {
+    terminal.error(end);
+    return ExitStatus.BadEnd;
+  }
+  terminal.note(end);
+  return wrongLines === 0 ? ExitStatus.Ok : ExitStatus.Usage;
+}
+
+async function open(command: ClientCommand, interrupt: AbortSignal): Promise<WebSocketSession> {
+  const { url, protocols, origin, compress, timeout, headers, ca } = command;
+  const tls = ca === undefined ? undefined : { caCerts: [await readCa(ca)] };
+  try {
+    return await connect(url, {
+      protocols,
+      headers,
+      origin,
+      compress,
+      tls,
+      handshakeTimeout: timeout,
+      closeTimeout: timeout,
+      limits: { maxMessageSize: MAX_MESSAGE_SIZE, receiveQueue: RECEIVE_QUEUE },
+      signal: interrupt,
+    });
+  } catch (error) {
+    if (interrupt.aborted) throw new Failure("Interrupted", ExitStatus.Interrupted);
+    throw toFailure(error, timeout);
+  }
+}
+
+async function readCa(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Failure(`Cannot read the file of --ca: ${showText(why)}`, ExitStatus.Usage);
+  }
+}
