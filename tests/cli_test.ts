@@ -95,7 +95,7 @@ describe("cli.ts as a client", () => {
   test("prints the answers to all lines, however many they are", async () => {
     await withServer(echo, async (url) => {
       const lines = Array.from({ length: 20_000 }, (_, i) => `line ${i}`);
-      const { stdout, status } = await runCli([url, "--wait", "0"], lines);
+      const { stdout, status } = await runCli([url, "--wait", "0.2"], lines);
       assertEquals(stdout.split("\n").length, 20_001);
       assertEquals(stdout, lines.join("\n") + "\n");
       assertEquals(status, 0);
@@ -118,7 +118,38 @@ describe("cli.ts as a client", () => {
     }, { closeTimeout: 5000 });
   });
 
-  test("--wait says how long it stays after the end of input", async () => {
+  test("does not take a slow reader of its output for silence", async () => {
+    const lines = Array.from({ length: 30_000 }, (_, i) => `${i}`.padEnd(100, "."));
+    await withServer(echo, async (url) => {
+      const cli = new CliProcess([url, "--wait", "0.1"]);
+      cli.stdout.pause();
+      cli.type(...lines);
+      cli.stdin.end();
+      await pause(1000);
+      cli.stdout.resume();
+      const { stdout, status } = await cli.ended;
+      assertEquals(stdout.length, 30_000 * 101);
+      assertEquals(stdout, lines.join("\n") + "\n");
+      assertEquals(status, 0);
+    }, { closeTimeout: 5000 });
+  });
+
+  test("--wait says how long nothing may come after the end of input", async () => {
+    const ticker: Handler = async (session) => {
+      for (let i = 0; i < 8 && session.state === "open"; i++) {
+        await session.send(`${i}`);
+        await pause(100);
+      }
+      await session.closed;
+    };
+    await withServer(ticker, async (url) => {
+      const { stdout, stderr, status } = await runCli([url, "--wait", "0.5"]);
+      assertEquals([stdout, status], ["0\n1\n2\n3\n4\n5\n6\n7\n", 0]);
+      assertStringIncludes(stderr, "Closed by us");
+    });
+  });
+
+  test("--wait may be nothing, long, or for ever", async () => {
     const late: Handler = async (session) => {
       const timer = setTimeout(
         () => void session.send("late").then(() => session.close(1000)),

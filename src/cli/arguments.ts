@@ -24,7 +24,8 @@ received go to standard output, everything else to standard error.
   --binary                lines are hexadecimal, and are sent as binary messages
   --json                  indents messages that are JSON
   --ping SECONDS          sends a ping that often, and shows the round trips
-  --wait SECONDS          stays that long after the end of the input (1); "inf" for ever
+  --wait SECONDS          leaves when nothing has come for that long after the end of the input
+                          (1); "inf" stays until the server closes
   --timeout SECONDS       for connecting, and for closing (10)
   --ca FILE               trusts the authorities in this PEM file, too
   --listen [HOST:]PORT    is a server, on 127.0.0.1 unless told otherwise; lines go to all
@@ -57,7 +58,7 @@ export interface ClientCommand extends CommonOptions {
   readonly action: "connect";
   readonly url: string;
   readonly headers: ReadonlyArray<readonly [name: string, value: string]>;
-  /** After the end of the input; may be `Infinity`. */
+  /** Of silence after the end of the input; may be `Infinity`. */
   readonly wait: number;
   /** The path of a PEM file. */
   readonly ca: string | undefined;

@@ -13,19 +13,16 @@ import {
   CLOSING,
   describeAgreement,
   MAX_MESSAGE_SIZE,
-  pause,
   pingEvery,
   sendLines,
+  Silence,
 } from "./conversation.ts";
 import { ExitStatus, Failure, toFailure } from "./failure.ts";
 import type { Terminal } from "./terminal.ts";
 import { formatMessage, showText } from "./text.ts";
 
-/**
- * Behind our Close frame come the answers to all we have sent: none of them may be dropped for
- * want of room, other than by their size.
- */
-const RECEIVE_QUEUE = 65_536;
+/** What comes behind our Close frame is dropped beyond this many unread messages. */
+const RECEIVE_QUEUE = 1024;
 
 /**
  * Connects, sends lines and prints messages until one side closes, the input has ended, or
@@ -50,6 +47,8 @@ export async function runClient(
     leave();
   });
 
+  // A slow reader of our output is no silence: what we sent may not have been answered yet.
+  const silence = new Silence();
   let wrongLines = 0;
   const send = (message: string | Uint8Array): Promise<void> =>
     session.send(message).catch(() => {}); // the end is told below
@@ -57,13 +56,17 @@ export async function runClient(
     wrongLines = wrong;
     const over = new AbortController();
     void session.closed.then(() => over.abort());
-    if (command.wait !== Infinity && await pause(command.wait, over.signal)) leave();
+    if (await silence.lasts(command.wait, over.signal)) leave();
   });
   if (command.ping !== undefined) {
     void pingEvery(command.ping, session, (text) => terminal.note(text));
   }
 
-  for await (const message of session) await terminal.message(formatMessage(message, command));
+  for await (const message of session) {
+    silence.end();
+    await terminal.message(formatMessage(message, command));
+    silence.begin();
+  }
   const status = await session.closed;
   const end = describeEnd(status, "server", sent);
   if (!isGoodEnd(status)) {

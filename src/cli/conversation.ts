@@ -44,6 +44,37 @@ export async function sendLines(
   return wrong;
 }
 
+/** Tells when nothing has been going on for a while. */
+export class Silence {
+  #isBroken = false;
+  #since = performance.now();
+
+  /** Something goes on: the silence is over until `begin()`. */
+  end(): void {
+    this.#isBroken = true;
+  }
+
+  /** From now on there is silence. */
+  begin(): void {
+    this.#isBroken = false;
+    this.#since = performance.now();
+  }
+
+  /** Resolves when it has lasted that long from now on, or with `false` as soon as the signal is aborted. */
+  async lasts(ms: number, signal: AbortSignal): Promise<boolean> {
+    let left = ms;
+    while (await pause(left, signal)) {
+      left = this.#isBroken ? ms : this.#since + ms - performance.now();
+      if (left <= 0 && !this.#isBroken) return true;
+      left = Math.max(left, MIN_PAUSE);
+    }
+    return false;
+  }
+}
+
+/** Between two looks at whether there is silence, in milliseconds. */
+const MIN_PAUSE = 5;
+
 /** Pings over and over while the session is open; a ping waits for the one before. */
 export async function pingEvery(
   interval: number,
@@ -59,11 +90,12 @@ export async function pingEvery(
   }
 }
 
-/** Resolves after that time, or with `false` as soon as the signal is aborted. */
+/** Resolves after that time (never, if it is infinite), or with `false` as soon as the signal is aborted. */
 export async function pause(ms: number, signal: AbortSignal): Promise<boolean> {
   try {
-    await sleep(ms, undefined, { signal });
-    return true;
+    if (ms === Infinity) await aborted(signal);
+    else await sleep(ms, undefined, { signal });
+    return !signal.aborted;
   } catch {
     return false;
   }
