@@ -349,7 +349,7 @@ describe("cli.ts as a client", () => {
 
   test("Ctrl-C while connecting ends with status 130", async () => {
     await withSilence(async (url, connected) => {
-      const cli = new CliProcess([url]);
+      const cli = new CliProcess([url, "--timeout", "60"]);
       await connected;
       cli.interrupt();
       assertEquals(await cli.ended, { status: 130, stdout: "", stderr: "Interrupted\n" });
@@ -358,7 +358,9 @@ describe("cli.ts as a client", () => {
 
   test("--timeout bounds connecting", async () => {
     await withSilence(async (url) => {
+      const start = performance.now();
       const { stderr, status } = await runCli([url, "--timeout", "0.2"]);
+      assert(performance.now() - start < 9000, "the default of 10 s was waited for");
       assertOneLine(stderr, "Cannot connect: not done within 0.2 s (--timeout)");
       assertEquals(status, 1);
     });
