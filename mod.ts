@@ -33,7 +33,7 @@ export {
   type RetryContext,
 } from "./src/reconnect.ts";
 export type { BackoffOptions } from "./src/retry.ts";
-export type { ProxyOptions } from "./src/proxy.ts";
+export type { ProxyOptions } from "./src/client/proxy.ts";
 export type { SendOptions, SessionHandlers, WebSocketSession } from "./src/session.ts";
 export type { Accept, Acceptance, AcceptContext } from "./src/upgrade.ts";
 export type { Fetch } from "./src/incoming.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { Attempt } from "./attempt.ts";
+import { Attempt } from "./client/attempt.ts";
 import { checkClock, type Clock, sharedTimers, Timers } from "./clock.ts";
 import { CompressionOffer } from "./compression.ts";
 import { type Agreement, checkProtocols } from "./core/handshake.ts";
@@ -13,20 +13,20 @@ import { checkUserHeaders, formatExtensions, type HeadersInput } from "./core/he
 import type { RequestHead } from "./core/http.ts";
 import { createReporter } from "./errors.ts";
 import { nextMaskKey } from "./mask_keys.ts";
-import { checkAnswer, createOpening, exchange } from "./opening.ts";
+import { checkAnswer, createOpening, exchange } from "./client/opening.ts";
 import {
   type ResolvedSessionOptions,
   resolveSessionOptions,
   type SessionOptions,
 } from "./options.ts";
-import type { ProxyOptions } from "./proxy.ts";
-import { checkRedirects, Redirects } from "./redirects.ts";
+import type { ProxyOptions } from "./client/proxy.ts";
+import { checkRedirects, Redirects } from "./client/redirects.ts";
 import { createRequestInfo } from "./request_info.ts";
-import { checkRoute, Route } from "./route.ts";
+import { checkRoute, Route } from "./client/route.ts";
 import { type Conn, prepend, type TlsClientOptions } from "./runtime/conn.ts";
 import { type SessionHandlers, WebSocketSession } from "./session.ts";
-import { firstLeg, type Leg } from "./target.ts";
-import { checkTls } from "./tls_options.ts";
+import { firstLeg, type Leg } from "./client/target.ts";
+import { checkTls } from "./client/tls_options.ts";
 
 /** Options of {@linkcode connect}. Unknown names throw. */
 export interface ConnectOptions<Data = unknown> extends SessionOptions {
@@ -177,11 +177,22 @@ export function checkConnectOptions<Data>(options: ConnectOptions<Data>): Resolv
   const resolved = resolveSessionOptions(options, OPTIONS);
   checkClock(options.clock);
   checkProtocols(options.protocols ?? []);
-  checkUserHeaders(options.headers);
+  checkHeaders(options.headers);
   checkTls(options.tls);
   checkRedirects(options.redirects ?? 0);
   checkRoute(options);
   return resolved;
+}
+
+/** They are read once to be checked, and once for each redirect or attempt. */
+function checkHeaders(headers: HeadersInput | undefined): void {
+  if (headers !== undefined && Symbol.iterator in headers) {
+    const iterable = headers as Iterable<unknown>;
+    if (iterable[Symbol.iterator]() as unknown === iterable) {
+      throw new TypeError("Option headers can be read only once: give a list of fields");
+    }
+  }
+  checkUserHeaders(headers);
 }
 
 function createSession<Data>(

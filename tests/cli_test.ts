@@ -383,7 +383,8 @@ describe("cli.ts as a client", () => {
       ],
       [
         new Response(null, { status: 302, headers: { location: "ws://else.example/" } }),
-        "Cannot connect: the server answered with status 302, Location: ws://else.example/",
+        "Cannot connect: the server answered with status 302, a redirect (option redirects is 0), " +
+        "Location: ws://else.example/",
       ],
     ] as const
   ) {

@@ -59,6 +59,11 @@ function field(request: string, name: string): string | null {
   return new RegExp(`^${name}: (.*)\r$`, "im").exec(request)?.[1] ?? null;
 }
 
+test("headers that can be read only once are refused", async () => {
+  const headers = new Headers({ "x-a": "b" }).entries();
+  await assertRejects(() => connect("ws://127.0.0.1:9/", { headers }), TypeError, "only once");
+});
+
 describe("user information in a URL", () => {
   /** The `Authorization` that a server sees. */
   async function authorization(user: string, options: ConnectOptions = {}): Promise<string | null> {

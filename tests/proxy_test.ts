@@ -14,9 +14,9 @@ import {
   type TcpAddr,
   TimeoutError,
 } from "../mod.ts";
-import { chooseProxy, PROXY_VARIABLES } from "../src/proxy_env.ts";
+import { chooseProxy, PROXY_VARIABLES } from "../src/client/proxy_env.ts";
 import { runtimeName } from "../src/runtime/mod.ts";
-import { parseTarget } from "../src/target.ts";
+import { parseTarget } from "../src/client/target.ts";
 import { runExample } from "./programs.ts";
 import {
   type ProxyPeer,

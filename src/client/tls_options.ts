@@ -4,8 +4,8 @@
  * @module
  */
 
-import { checkNames } from "./options.ts";
-import type { TlsClientOptions } from "./runtime/conn.ts";
+import { checkNames } from "../options.ts";
+import type { TlsClientOptions } from "../runtime/conn.ts";
 
 const NAMES = ["caCerts", "serverName", "cert", "key", "dangerouslyAcceptAnyCertificate"];
 

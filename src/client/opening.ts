@@ -5,16 +5,16 @@
  */
 
 import { type Answer, readAnswer, refusal } from "./answer.ts";
-import { HandshakeError } from "./core/errors.ts";
+import { HandshakeError } from "../core/errors.ts";
 import {
   type Agreement,
   checkResponse,
   createKey,
   createRequest,
   type RequestOptions,
-} from "./core/handshake.ts";
-import { encodeRequest, type HeadLimits, HeadReader, type RequestHead } from "./core/http.ts";
-import type { Conn } from "./runtime/conn.ts";
+} from "../core/handshake.ts";
+import { encodeRequest, type HeadLimits, HeadReader, type RequestHead } from "../core/http.ts";
+import type { Conn } from "../runtime/conn.ts";
 import type { Leg } from "./target.ts";
 
 /** The request, and what its answer is checked against. */

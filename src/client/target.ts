@@ -4,9 +4,9 @@
  * @module
  */
 
-import { checkUserHeaders, type HeadersInput } from "./core/headers.ts";
+import { checkUserHeaders, type HeadersInput } from "../core/headers.ts";
 import { type Credentials, formatBasic, readCredentials } from "./credentials.ts";
-import type { TlsClientOptions } from "./runtime/conn.ts";
+import type { TlsClientOptions } from "../runtime/conn.ts";
 
 /** A WebSocket URL in parts. */
 export interface Target {

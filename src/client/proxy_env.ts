@@ -4,7 +4,7 @@
  * @module
  */
 
-import { AddressSet, parseIp } from "./address.ts";
+import { AddressSet, parseIp } from "../address.ts";
 import { parseProxy, type Proxy } from "./proxy.ts";
 import type { Target } from "./target.ts";
 

@@ -4,13 +4,13 @@
  * @module
  */
 
-import { parseIp } from "./address.ts";
-import { HandshakeError } from "./core/errors.ts";
-import { encodeUtf8 } from "./core/utf8.ts";
+import { parseIp } from "../address.ts";
+import { HandshakeError } from "../core/errors.ts";
+import { encodeUtf8 } from "../core/utf8.ts";
 import type { Credentials } from "./credentials.ts";
 import type { Destination } from "./proxy.ts";
-import { concat } from "./runtime/bytes.ts";
-import type { Conn } from "./runtime/conn.ts";
+import { concat } from "../runtime/bytes.ts";
+import type { Conn } from "../runtime/conn.ts";
 
 const VERSION = 5;
 /** The version of the negotiation within: RFC 1929 has its own. */

@@ -5,8 +5,8 @@
  * @module
  */
 
-import type { ResponseHead } from "./core/http.ts";
-import type { TlsClientOptions } from "./runtime/conn.ts";
+import type { ResponseHead } from "../core/http.ts";
+import type { TlsClientOptions } from "../runtime/conn.ts";
 import { type Leg, parseTarget, type Target, tryUrl } from "./target.ts";
 
 const STATUSES: readonly number[] = [301, 302, 303, 307, 308];

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { checkUserHeaders, type HeadersInput } from "./core/headers.ts";
+import { checkUserHeaders, type HeadersInput } from "../core/headers.ts";
 import { type Credentials, formatBasic, readCredentials } from "./credentials.ts";
-import { checkNames } from "./options.ts";
-import type { TlsClientOptions } from "./runtime/conn.ts";
+import { checkNames } from "../options.ts";
+import type { TlsClientOptions } from "../runtime/conn.ts";
 import { tryUrl, withoutBrackets } from "./target.ts";
 import { checkTls } from "./tls_options.ts";
 

@@ -5,10 +5,10 @@
  */
 
 import { readAnswer, refusal } from "./answer.ts";
-import { HeaderList } from "./core/headers.ts";
-import { encodeRequest, type HeadLimits, HeadReader, type RequestHead } from "./core/http.ts";
+import { HeaderList } from "../core/headers.ts";
+import { encodeRequest, type HeadLimits, HeadReader, type RequestHead } from "../core/http.ts";
 import type { Destination } from "./proxy.ts";
-import type { Conn } from "./runtime/conn.ts";
+import type { Conn } from "../runtime/conn.ts";
 
 /**
  * Asks the proxy at the other end of `conn` for a tunnel. Resolves with the first bytes of it that

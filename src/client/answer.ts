@@ -5,10 +5,10 @@
  * @module
  */
 
-import { type BodyFraming, BodyReader } from "./core/body.ts";
-import { HandshakeError } from "./core/errors.ts";
-import type { HeadReader, ResponseHead } from "./core/http.ts";
-import type { Conn } from "./runtime/conn.ts";
+import { type BodyFraming, BodyReader } from "../core/body.ts";
+import { HandshakeError } from "../core/errors.ts";
+import type { HeadReader, ResponseHead } from "../core/http.ts";
+import type { Conn } from "../runtime/conn.ts";
 
 /** A response's head, and the bytes that came behind it. */
 export interface Answer {

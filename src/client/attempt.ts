@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { Timers } from "./clock.ts";
-import { HandshakeError } from "./core/errors.ts";
-import { TimeoutError } from "./errors.ts";
-import type { Conn } from "./runtime/conn.ts";
+import type { Timers } from "../clock.ts";
+import { HandshakeError } from "../core/errors.ts";
+import { TimeoutError } from "../errors.ts";
+import type { Conn } from "../runtime/conn.ts";
 
 /** One call of `connect()`, until its session is open. */
 export class Attempt {

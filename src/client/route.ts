@@ -5,14 +5,14 @@
  * @module
  */
 
-import { parseIp } from "./address.ts";
+import { parseIp } from "../address.ts";
 import type { Attempt } from "./attempt.ts";
-import { HandshakeError } from "./core/errors.ts";
-import type { HeadLimits } from "./core/http.ts";
+import { HandshakeError } from "../core/errors.ts";
+import type { HeadLimits } from "../core/http.ts";
 import { type Destination, parseProxy, type Proxy, type ProxyOptions } from "./proxy.ts";
 import { chooseProxy, PROXY_VARIABLES } from "./proxy_env.ts";
-import { type Conn, type DialOptions, prepend } from "./runtime/conn.ts";
-import { dial, lookup, readEnv, startTls } from "./runtime/mod.ts";
+import { type Conn, type DialOptions, prepend } from "../runtime/conn.ts";
+import { dial, lookup, readEnv, startTls } from "../runtime/mod.ts";
 import { openSocks } from "./socks.ts";
 import type { Leg, Target } from "./target.ts";
 import { openTunnel } from "./tunnel.ts";
