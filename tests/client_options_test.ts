@@ -59,6 +59,18 @@ function field(request: string, name: string): string | null {
   return new RegExp(`^${name}: (.*)\r$`, "im").exec(request)?.[1] ?? null;
 }
 
+test("an IPv6 address", async () => {
+  const server = await serve({ port: 0, hostname: "::1" }, echo).catch((error) => error);
+  if (server instanceof Error) return assertStringIncludes(server.message, "::1"); // a machine without
+  const { port } = server.addr as TcpAddr;
+  const session = await connect(`ws://[::1]:${port}/`);
+  assertEquals(session.request.headers.get("host"), `[::1]:${port}`);
+  session.send("hello");
+  assertEquals(await session.receive(), "hello");
+  await session.close();
+  await server.shutdown();
+});
+
 test("headers that can be read only once are refused", async () => {
   const headers = new Headers({ "x-a": "b" }).entries();
   await assertRejects(() => connect("ws://127.0.0.1:9/", { headers }), TypeError, "only once");

@@ -26,6 +26,8 @@ import {
   withTinyproxy,
 } from "./proxies.ts";
 import { createCertificates } from "./runtime/certificates.ts";
+import { WebSocket, WebSocketStream } from "../src/web/mod.ts";
+import { closing, next } from "./web/events.ts";
 
 const { ca, cert, key } = await createCertificates();
 const tls = { caCerts: [ca] };
@@ -95,6 +97,27 @@ describe("a real proxy", () => {
               assert(error.body.length > 0);
             }
           }
+        })
+      ),
+  );
+
+  test(
+    "tinyproxy opens tunnels for the web's classes, too",
+    { skip },
+    () =>
+      withTinyproxy((host) =>
+        withServers(async (_, wss) => {
+          const options = { proxy: `http://ada:se%2Dcret@${host}`, tls };
+          const socket = new WebSocket(wss, options);
+          socket.onopen = () => socket.send("hello");
+          const { data } = await next<MessageEvent>(socket, "message");
+          assertEquals(data, "hello");
+          socket.close(1000);
+          assertEquals(await closing(socket), [1000, "", true]);
+          const stream = new WebSocketStream(wss, options);
+          const { writable } = await stream.opened;
+          await writable.close();
+          assertEquals((await stream.closed).closeCode, 1005);
         })
       ),
   );
