@@ -4,20 +4,15 @@ import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } f
 import { describe, test } from "node:test";
 import { type Handler, serve, type ServeOptions, type TcpAddr } from "../../mod.ts";
 import { WebSocketError, WebSocketStream } from "../../src/web/mod.ts";
-import { listen } from "../../src/runtime/mod.ts";
 import { thrownBy } from "./events.ts";
+import { nowhere } from "./nowhere.ts";
 import { withRawServer } from "./raw_server.ts";
 
 const echo: Handler = async (session) => {
   for await (const message of session) await session.send(message);
 };
 
-/** A port where nobody listens any more. */
-const NOWHERE = await (async () => {
-  const listener = await listen({ hostname: "127.0.0.1", port: 0 });
-  listener.close();
-  return `ws://127.0.0.1:${(listener.addr as TcpAddr).port}/`;
-})();
+const NOWHERE = await nowhere();
 
 async function withServer(
   handler: Handler,

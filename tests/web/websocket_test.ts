@@ -7,10 +7,10 @@ import { describe, test } from "node:test";
 import { type Handler, HandshakeError, serve, type ServeOptions, type TcpAddr } from "../../mod.ts";
 import { CloseEvent, setBaseURL, WebSocket } from "../../src/web/mod.ts";
 import { acceptKey } from "../../src/core/handshake.ts";
-import { listen } from "../../src/runtime/mod.ts";
 import { latin1 } from "../latin1.ts";
 import { runExample } from "../programs.ts";
 import { closing, logOf, next, thrownBy } from "./events.ts";
+import { nowhere } from "./nowhere.ts";
 import { type RawConnection, withRawServer } from "./raw_server.ts";
 
 const echo: Handler = async (session) => {
@@ -35,12 +35,7 @@ async function settled(holds: () => boolean): Promise<void> {
   assert(holds(), "it does not come to hold");
 }
 
-/** A port where nobody listens any more. */
-const NOWHERE = await (async () => {
-  const listener = await listen({ hostname: "127.0.0.1", port: 0 });
-  listener.close();
-  return `ws://127.0.0.1:${(listener.addr as TcpAddr).port}/`;
-})();
+const NOWHERE = await nowhere();
 
 /** Fails before long, and is not looked at. */
 function abandoned(...args: ConstructorParameters<typeof WebSocket>): WebSocket {
