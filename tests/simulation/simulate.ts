@@ -41,6 +41,9 @@ type Consumer = "calls" | "iteration" | "handlers";
 /** How long, in seconds of the clock, everything may take to end by itself. */
 const PATIENCE = 300;
 
+/** The option's default, in milliseconds. */
+const CLOSE_TIMEOUT = 10_000;
+
 /** One side, what it has done, and what came of it. */
 class Side {
   readonly role: Role;
@@ -52,6 +55,10 @@ class Side {
   hasClosed = false;
   hasAborted = false;
   closeCalls = 0;
+  /** When the session ended, when its handler was told, and how many messages it had had then. */
+  endedAt = 0;
+  toldAt = 0;
+  toldBehind = 0;
   status: CloseStatus | null = null;
   /** Promises that must settle, by what they are. */
   readonly pending = new Map<number, string>();
@@ -126,6 +133,7 @@ export class Simulation {
       options,
     );
     side.session.closed.then((status) => {
+      side.endedAt = this.#clock.now();
       if (side.status !== null) side.wrong = new Error("closed settled twice");
       side.status = status;
       this.#log(`${side.role}: closed ${status.code} ${status.wasClean ? "clean" : "not clean"}`);
@@ -149,7 +157,11 @@ export class Simulation {
     const pause = async (): Promise<void> => {
       while (pauses && this.#random.oneIn(3)) await this.#clock.turn();
     };
-    const close = (): void => void side.closeCalls++;
+    const close = (): void => {
+      side.closeCalls++;
+      side.toldAt = this.#clock.now();
+      side.toldBehind = side.received.length;
+    };
     if (side.consumer === "handlers") {
       const message = async (_: WebSocketSession, message: Message): Promise<void> => {
         this.#receive(side, message);
@@ -285,7 +297,9 @@ export class Simulation {
     for (const side of this.#sides) if (this.#random.oneIn(2)) this.#close(side);
     for (let second = 0; second < PATIENCE; second++) {
       await this.#clock.advance(1000);
-      if (this.#sides.every((side) => side.status !== null)) break;
+      if (this.#sides.every((side) => side.status !== null && side.closeCalls === wanted(side))) {
+        break;
+      }
       if (second === 100) {
         for (const side of this.#sides) if (!side.hasClosed) this.#close(side);
       }
@@ -311,9 +325,13 @@ export class Simulation {
       if (side.pending.size > 0) {
         throw new Error(`${side.role}: never settled: ${[...side.pending.values()]}`);
       }
-      const calls = side.consumer === "handlers" ? 1 : 0;
-      if (side.closeCalls !== calls) {
+      if (side.closeCalls !== wanted(side)) {
         throw new Error(`${side.role}: ${side.closeCalls} close calls`);
+      }
+      const waited = side.toldAt - side.endedAt;
+      const isBehindAll = side.toldBehind === side.received.length;
+      if (side.closeCalls > 0 && !isBehindAll && waited < CLOSE_TIMEOUT) {
+        throw new Error(`${side.role}: told of its end before its last message`);
       }
     }
     checkDelivery(client, server);
@@ -321,6 +339,11 @@ export class Simulation {
     if (sharedBuffers.used !== this.#usedBuffers) throw new Error("a buffer was not given back");
     if (this.#clock.pending > 0) throw new Error(`${this.#clock.pending} timers are left`);
   }
+}
+
+/** How often its close handler is to be called. */
+function wanted({ consumer }: Side): number {
+  return consumer === "handlers" ? 1 : 0;
 }
 
 /** What arrived is the beginning of what was sent; after a clean close all of it. */
