@@ -8,11 +8,10 @@
  *
  * The server runs on one core, attacker and honest client on another (by `taskset`, where there is
  * one). Every attack has a server of its own, which warms up with ordinary traffic of every kind and
- * is kept at work: the peak over the memory it has then must stay below the gate of 32 MiB. An attack that
- * holds thousands of connections may cost what as many cost of which nobody asks anything, measured
- * on the same server before, and 32 MiB more. V8's heap is bounded to what such
- * a server needs, and Bun is told that memory is scarce, because with gigabytes to spare both put
- * collections off, and that looks like growth.
+ * is kept at work: the peak over the memory it has then must stay below the gate, 32 MiB above what
+ * TCP alone costs the runtime where an attack holds thousands of connections. V8's heap is bounded to
+ * what such a server needs, and Bun is told that memory is scarce, because with gigabytes to spare both
+ * put collections off, and that looks like growth.
  * The honest client sends a message every 10 ms: 99 % of its echoes must come within 50 ms, those
  * counted that it could not send because it was still waiting. Beside it stands how late the client's
  * own timers were: it shares its core with the attacker. When all have left, the server's files must
@@ -25,15 +24,7 @@ import { parseArgs } from "node:util";
 import { startProgram } from "../tests/programs.ts";
 import { joinBytes } from "../tests/frames.ts";
 import { runtimeCommand, type RuntimeName, RUNTIMES } from "../tests/toolchain.ts";
-import {
-  type Attack,
-  type AttackCase,
-  CASES,
-  closeAll,
-  openHeld,
-  openIdle,
-  soak,
-} from "./attack/cases.ts";
+import { type Attack, type AttackCase, CASES, openHeld, soak } from "./attack/cases.ts";
 import type { Notes } from "./attack/honest_client.ts";
 import { countFiles, forgetPeak, readMemory } from "./attack/process_watch.ts";
 import { frame, RawClient, repeat } from "./attack/raw_client.ts";
@@ -43,6 +34,17 @@ const MIB = 1_048_576;
 
 /** The peak over the baseline, in MiB. */
 const MEMORY_GATE = 32;
+
+/**
+ * KiB that a runtime holds for an accepted connection before anything of ours comes, as
+ * docs/benchmarks.md has measured it: no attack can be cheaper.
+ */
+const TCP_KIB: Record<RuntimeName, number> = { deno: 5.7, bun: 1.8, node: 3.8 };
+
+/** What a case may add on a runtime, in MiB. */
+function gateOf({ gate = MEMORY_GATE, holds = 0 }: AttackCase, runtime: RuntimeName): number {
+  return gate + Math.round(holds * TCP_KIB[runtime] / 1024);
+}
 
 /** The 99th percentile of the honest client's round trips, in milliseconds. */
 const LATENCY_GATE = 50;
@@ -196,23 +198,6 @@ async function keepBusy(url: string, ms: number): Promise<void> {
   await client.leave();
 }
 
-/** What as many idle connections as a case holds add to a server, in MiB. */
-async function idlePrice(
-  { holds = 0 }: AttackCase,
-  url: string,
-  scale: number,
-  watch: MemoryWatch,
-): Promise<number> {
-  if (holds === 0) return 0;
-  const before = watch.look();
-  const clients = await openIdle(holds * scale, url);
-  await sleep(500);
-  watch.look();
-  await closeAll(clients);
-  await sleep(1000);
-  return Math.max(0, watch.peak - before);
-}
-
 function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
@@ -236,9 +221,6 @@ async function attack(
     const files = countFiles(pid);
     const held = await openHeld(one, program.url, scale);
     const baseline = watch.reset();
-    const { gate: ownGate = MEMORY_GATE } = one;
-    const gate = ownGate + await idlePrice(one, program.url, scale, watch);
-    watch.reset();
     let result = "";
     const attacked = await measureLatency(program.url, async () => {
       const target: Attack = { url: program.url, scale, held };
@@ -253,6 +235,7 @@ async function attack(
     });
     watch.look();
     const growth = watch.peak - baseline;
+    const gate = gateOf(one, runtime);
     if (!result.startsWith("WRONG")) result += await leftFiles(pid, files);
     const isGood = !result.includes("WRONG") && growth <= gate &&
       attacked.p99 <= LATENCY_GATE;

@@ -31,9 +31,9 @@ export interface AttackCase {
   readonly flags?: readonly string[];
   /** Which server: `examples/echo.ts` unless said otherwise. */
   readonly server?: string;
-  /** How much memory may grow, in MiB, when it is not 32. */
+  /** How much memory may grow, in MiB, when it is not 32; what TCP alone costs comes on top. */
   readonly gate?: number;
-  /** Connections that the attack holds open: what as many idle ones cost may come on top. @default {few} */
+  /** Connections that the attack holds open. @default {few} */
   readonly holds?: number;
   /** How many idle connections to open before memory is looked at for the first time. @default {0} */
   readonly held?: number;
@@ -75,22 +75,17 @@ async function openMany<T>(
   return all;
 }
 
-/** Connections that are open, and nothing more. */
-export function openIdle(count: number, url: string): Promise<RawClient[]> {
-  return openMany(count, () => RawClient.open(url));
-}
-
 /** The idle connections that a case asks for. */
 export function openHeld(
   { held = 0 }: AttackCase,
   url: string,
   scale: number,
 ): Promise<RawClient[]> {
-  return openIdle(Math.min(held, Math.max(200, held * scale)), url);
+  return openMany(Math.min(held, Math.max(200, held * scale)), () => RawClient.open(url));
 }
 
 /** Closes connections a few at a time: how they end is not what these attacks are about. */
-export async function closeAll(connections: readonly { close(): void }[]): Promise<void> {
+async function closeAll(connections: readonly { close(): void }[]): Promise<void> {
   for (let at = 0; at < connections.length; at += 50) {
     connections.slice(at, at + 50).forEach((connection) => connection.close());
     await new Promise((resolve) => setTimeout(resolve, 5));
