@@ -14,82 +14,97 @@ export type HeadersInput =
   | Readonly<Record<string, string>>
   | Iterable<readonly [name: string, value: string]>;
 
-/** Names that most handshakes have: each session would otherwise keep copies of its own. */
-const COMMON_NAMES: ReadonlyMap<string, string> = new Map(
+/** What a field begins with in a {@linkcode HeaderList}, for names that every handshake looks for. */
+const KNOWN_STARTS: ReadonlyMap<string, string> = new Map(
   [
-    "accept",
-    "accept-encoding",
-    "accept-language",
-    "cache-control",
     "connection",
-    "cookie",
+    "content-length",
     "host",
     "origin",
-    "pragma",
-    "sec-fetch-dest",
-    "sec-fetch-mode",
-    "sec-fetch-site",
     "sec-websocket-extensions",
     "sec-websocket-key",
     "sec-websocket-protocol",
     "sec-websocket-version",
+    "transfer-encoding",
     "upgrade",
-    "user-agent",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-  ].map((name) => [name, name]),
+  ].map((name) => [name, `\n${name}:`]),
 );
 
 /** Header fields in the order received; names in lower case, repeated ones kept apart. */
 export class HeaderList implements Iterable<[name: string, value: string]> {
-  /** Names and values in turns: an array for each field would be most of what an idle session holds. */
-  readonly #fields: string[] = [];
+  /**
+   * One text for all fields, each as LF, name, colon and value: strings of its own for each would be
+   * a quarter of what an idle session holds.
+   */
+  #text = "";
+
+  /** Fields that have been checked, each as LF, name in lower case, colon and value. */
+  static fromText(text: string): HeaderList {
+    const headers = new HeaderList();
+    headers.#text = text;
+    return headers;
+  }
 
   /** How many fields there are, repeated ones counted. */
   get size(): number {
-    return this.#fields.length / 2;
+    return [...this].length;
   }
 
-  /** Adds a field behind the others. */
+  /** Adds a field behind the others. Throws a `TypeError` for what would not be one field. */
   append(name: string, value: string): void {
-    const key = name.toLowerCase();
-    this.#fields.push(COMMON_NAMES.get(key) ?? key, value);
+    if (!/^:?[^:\n]+$/.test(name) || value.includes("\n")) {
+      throw new TypeError(
+        `Header ${show(name)} is empty, or has a colon or a line end in its name or value`,
+      );
+    }
+    this.#text += `\n${name.toLowerCase()}:${value}`;
   }
 
   /** All values of a field joined by `", "`; `null` if there is none (RFC 9110 section 5.3). */
   get(name: string): string | null {
-    const key = name.toLowerCase();
-    const fields = this.#fields;
-    let value: string | null = null;
-    for (let i = 0; i < fields.length; i += 2) {
-      if (fields[i] === key) value = value === null ? fields[i + 1] : `${value}, ${fields[i + 1]}`;
+    const start = fieldStart(name);
+    let at = this.#text.indexOf(start);
+    if (at < 0) return null;
+    let value = this.#valueAt(at + start.length);
+    while ((at = this.#text.indexOf(start, at + 1)) >= 0) {
+      value += `, ${this.#valueAt(at + start.length)}`;
     }
     return value;
   }
 
   /** The values of a field, one by one. */
   getAll(name: string): string[] {
-    const key = name.toLowerCase();
-    const fields = this.#fields;
+    const start = fieldStart(name);
     const values: string[] = [];
-    for (let i = 0; i < fields.length; i += 2) if (fields[i] === key) values.push(fields[i + 1]);
+    let at = -1;
+    while ((at = this.#text.indexOf(start, at + 1)) >= 0) {
+      values.push(this.#valueAt(at + start.length));
+    }
     return values;
   }
 
   /** Whether there is such a field. */
   has(name: string): boolean {
-    const key = name.toLowerCase();
-    const fields = this.#fields;
-    for (let i = 0; i < fields.length; i += 2) if (fields[i] === key) return true;
-    return false;
+    return this.#text.includes(fieldStart(name));
   }
 
   /** Iterates over names and values. */
   *[Symbol.iterator](): IterableIterator<[name: string, value: string]> {
-    const fields = this.#fields;
-    for (let i = 0; i < fields.length; i += 2) yield [fields[i], fields[i + 1]];
+    for (const field of this.#text.split("\n").slice(1)) {
+      const colon = field.indexOf(":", 1); // names of HTTP/2's pseudo-fields begin with one
+      yield [field.slice(0, colon), field.slice(colon + 1)];
+    }
   }
+
+  #valueAt(start: number): string {
+    const end = this.#text.indexOf("\n", start);
+    return end < 0 ? this.#text.slice(start) : this.#text.slice(start, end);
+  }
+}
+
+/** What a field begins with: no value holds a line end, so it stands nowhere else. */
+function fieldStart(name: string): string {
+  return KNOWN_STARTS.get(name) ?? `\n${name.toLowerCase()}:`;
 }
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -130,7 +145,8 @@ export function trimSpace(text: string): string {
   return text.slice(start, end);
 }
 
-function isSpace(code: number): boolean {
+/** Whether a character, as a byte, is the optional space around a value (RFC 9110 section 5.6.3). */
+export function isSpace(code: number): boolean {
   return code === 0x20 || code === 0x09;
 }
 

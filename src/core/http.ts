@@ -7,7 +7,7 @@
 
 import type { BodyFraming } from "./body.ts";
 import { HandshakeError } from "./errors.ts";
-import { checkField, HeaderList, isToken, isTokenByte, trimSpace } from "./headers.ts";
+import { checkField, HeaderList, isSpace, isToken, isTokenByte } from "./headers.ts";
 import { checkHost, checkTarget } from "./host.ts";
 import { show } from "./show.ts";
 import { STATUS_TEXT } from "./status_text.ts";
@@ -72,14 +72,14 @@ export class HeadReader<Head> {
   readonly #kind: HeadKind<Head>;
   /** Makes the head from its fields; known once the first line has been read. */
   #finish: ((headers: HeaderList) => Head) | null = null;
-  /** The bytes of the first line, then those of all fields, without line ends. */
+  /** The bytes of the first line, then those of all fields as a {@linkcode HeaderList} wants them. */
   #bytes = shared;
   #filled = 0;
-  /** Where the current line begins, and where its token ends. */
+  /** Where the current line would begin if all of it had been kept. */
   #lineStart = 0;
-  #tokenEnd = 0;
-  /** Where each field begins, its colon stands, and it ends: one string is made for all. */
-  readonly #fields: number[] = [];
+  /** Where the current field's value begins; -1 before. */
+  #valueStart = -1;
+  #fieldCount = 0;
   /** What ends the token that the current line begins with; `null` once it is there. */
   #delimiter: number | null;
   #size = 0;
@@ -140,13 +140,19 @@ export class HeadReader<Head> {
       throw this.#kind.fail(`control character 0x${byte.toString(16).padStart(2, "0")}`);
     }
     const { maxHeaderLine } = this.#limits;
-    if (this.#filled - this.#lineStart === maxHeaderLine) {
+    const size = this.#filled - this.#lineStart;
+    if (size === maxHeaderLine) {
       const what = this.#finish === null ? "the first line" : "a header line";
       throw this.#tooMuch(`${what} is longer than ${maxHeaderLine} bytes (limits.maxHeaderLine)`);
     }
+    if (this.#delimiter !== null) return this.#appendToken(byte, size);
+    if (this.#filled !== this.#valueStart || !isSpace(byte)) this.#push(byte);
+    else this.#lineStart--; // the space before a value counts, but is not kept
+  }
+
+  #push(byte: number): void {
     if (this.#filled === this.#bytes.length) this.#grow(this.#filled * 2);
     this.#bytes[this.#filled++] = byte;
-    if (this.#delimiter !== null) this.#checkStart(byte);
   }
 
   #grow(size: number): void {
@@ -160,15 +166,25 @@ export class HeadReader<Head> {
    * its line. Also catches folded lines and a space before the colon, which hide fields from some
    * readers. The line may hold a secret: no more of it than this byte goes into the message.
    */
-  #checkStart(byte: number): void {
-    if (byte === this.#delimiter && this.#filled > this.#lineStart + 1) {
+  #appendToken(byte: number, size: number): void {
+    const isField = this.#finish !== null;
+    if (byte === this.#delimiter && size > 0) {
       this.#delimiter = null;
-      this.#tokenEnd = this.#filled - 1;
+      this.#push(byte);
+      if (isField) this.#valueStart = this.#filled;
       return;
     }
-    if (isTokenByte(byte)) return;
-    const where = this.#finish === null ? "the method" : "a header name";
-    throw this.#kind.fail(`character ${show(String.fromCharCode(byte))} stands in ${where}`);
+    if (!isTokenByte(byte)) {
+      const where = isField ? "a header name" : "the method";
+      throw this.#kind.fail(`character ${show(String.fromCharCode(byte))} stands in ${where}`);
+    }
+    if (!isField) return this.#push(byte);
+    if (size === 0) {
+      this.#push(LF);
+      this.#lineStart++;
+    }
+    const isUpper = byte >= 0x41 && byte <= 0x5a;
+    this.#push(isUpper ? byte | 0x20 : byte);
   }
 
   #endLine(): Head | null {
@@ -183,33 +199,25 @@ export class HeadReader<Head> {
       this.#finish = this.#kind.parse(latin1(this.#bytes, this.#filled));
       this.#filled = 0;
     } else if (isEmpty) {
-      return this.#finish(this.#createHeaders());
+      return this.#finish(HeaderList.fromText(latin1(this.#bytes, this.#filled)));
     } else {
-      this.#addField();
+      this.#endField();
     }
     this.#lineStart = this.#filled;
+    this.#valueStart = -1;
     this.#delimiter = COLON;
     return null;
   }
 
-  #addField(): void {
+  #endField(): void {
     const { maxHeaders } = this.#limits;
-    if (this.#fields.length >= 3 * maxHeaders) {
+    if (this.#fieldCount++ >= maxHeaders) {
       throw this.#tooMuch(`the head has more than ${maxHeaders} fields (limits.maxHeaders)`);
     }
     if (this.#delimiter !== null) throw this.#kind.fail("a header line has no colon");
-    this.#fields.push(this.#lineStart, this.#tokenEnd, this.#filled);
-  }
-
-  #createHeaders(): HeaderList {
-    const text = latin1(this.#bytes, this.#filled);
-    const headers = new HeaderList();
-    const fields = this.#fields;
-    for (let i = 0; i < fields.length; i += 3) {
-      const colon = fields[i + 1];
-      headers.append(text.slice(fields[i], colon), trimSpace(text.slice(colon + 1, fields[i + 2])));
+    while (this.#filled > this.#valueStart && isSpace(this.#bytes[this.#filled - 1])) {
+      this.#filled--;
     }
-    return headers;
   }
 
   #tooMuch(why: string): HandshakeError {
@@ -244,7 +252,8 @@ function parseRequestLine(line: string): (headers: HeaderList) => RequestHead {
       `its first line, which begins with ${show(start)}, is not a method, a target and HTTP/1.1`,
     );
   }
-  const [, method, target, version] = match;
+  const [, verb, target, version] = match;
+  const method = verb === "GET" ? "GET" : verb; // not each session's own
   if (version !== "HTTP/1.1") {
     throw requestError(`its version is ${version}, not HTTP/1.1`, 505);
   }

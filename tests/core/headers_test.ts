@@ -37,6 +37,30 @@ describe("HeaderList", () => {
     }
   });
 
+  test("finds no field within another's value, nor by a part of its name", () => {
+    const fields = new HeaderList();
+    fields.append("x-a", "host:b");
+    fields.append("x-host", "c");
+    assertEquals([fields.get("host"), fields.getAll("host"), fields.has("a")], [null, [], false]);
+    assertEquals([fields.get("x-a"), fields.get("x-host")], ["host:b", "c"]);
+  });
+
+  test("takes the names of HTTP/2's pseudo-fields", () => {
+    const fields = new HeaderList();
+    fields.append(":path", "/:a");
+    assertEquals([fields.get(":path"), [...fields]], ["/:a", [[":path", "/:a"]]]);
+  });
+
+  for (
+    const [name, value] of [["a:b", "c"], ["a\nb", "c"], ["", "c"], [":", "c"], ["a", "b\nc: d"]]
+  ) {
+    test(`takes no ${JSON.stringify([name, value])}: it would be more than one field`, () => {
+      const fields = new HeaderList();
+      assertThrows(() => fields.append(name, value), TypeError, "or has a colon or a line end");
+      assertEquals(fields.size, 0);
+    });
+  }
+
   test("cannot be changed through what it iterates over", () => {
     for (const field of headers) field[1] = "changed";
     assertEquals(headers.get("host"), "a");

@@ -159,11 +159,11 @@ export const values: Target = {
     const [left, right] = [text.slice(0, at), text.slice(at)];
     const fields = new HeaderList();
     fields.append("host", "a");
-    fields.append(left, right);
     const target = random.oneIn(2) ? "/" : left;
-    const request = attempt(() =>
-      encodeRequest({ method: random.oneIn(2) ? "GET" : right, target, headers: fields })
-    );
+    const request = attempt(() => {
+      fields.append(left, right);
+      return encodeRequest({ method: random.oneIn(2) ? "GET" : right, target, headers: fields });
+    });
     if (request !== null) checkWritten(request, /^[!#$%&'*+.^`|~\w-]+ [\x21-\x7e]+ HTTP\/1\.1\r\n/);
     const status = random.pick([101, 200, 426, random.below(1200)]);
     const response = attempt(() => {
