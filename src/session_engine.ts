@@ -139,7 +139,7 @@ export class SessionEngine<Session> implements Owner {
   send(payload: string | Uint8Array, compress: boolean | undefined): Promise<void> {
     const problem = this.#problemWithSending();
     if (problem !== null) return rejected(problem);
-    this.protocol.sendMessage(payload, compress);
+    this.protocol.sendMessage(payload, compress, this.conn);
     if (!this.#isPumping) this.#outbox.schedule(); // else written behind the last message
     return this.#outbox.ready();
   }

@@ -53,6 +53,7 @@ export {
   type State,
 } from "./protocol.ts";
 export type { Received, Role } from "./receiver.ts";
+export type { DirectWriter } from "./sender.ts";
 export { type PreparedMessage, prepareMessage } from "./prepared_message.ts";
 export {
   acceptDeflate,

@@ -29,6 +29,18 @@ export interface SenderOptions {
   readonly codec?: MessageCodec | null;
 }
 
+/** Takes bytes at once, as many as it can; see `Protocol.sendMessage()`. */
+export interface DirectWriter {
+  /** Returns how many bytes of the front have left; the rest is not kept. */
+  tryWrite?(bytes: Uint8Array): number;
+}
+
+/** From here on a message is worth a write of its own: all of them have heads of ten bytes. */
+const DIRECT_FROM = 65_536;
+
+/** The head of the message that is being written. */
+const directHead = new Uint8Array(10);
+
 /** What waits while a message before it is being compressed. */
 type Waiting =
   | {
@@ -80,9 +92,10 @@ export class Sender {
 
   /**
    * Queues a message; its bytes are copied. `compress` decides whether it is compressed where that
-   * was agreed on; without it the codec's threshold does.
+   * was agreed on; without it the codec's threshold does. What `writer` takes at once of a long message
+   * is neither queued nor copied.
    */
-  message(message: string | Uint8Array, compress?: boolean): void {
+  message(message: string | Uint8Array, compress?: boolean, writer?: DirectWriter): void {
     this.#checkOpen();
     if (typeof message === "string" && this.#tryAscii(message, compress)) return;
     // A deflater may take its time: then the bytes must be the message's own.
@@ -92,7 +105,7 @@ export class Sender {
       const own = payload === message ? new Uint8Array(payload) : payload;
       this.#wait({ opcode, payload: own, compress });
     } else {
-      this.#encode(opcode, payload, compress);
+      this.#encode(opcode, payload, compress, writer);
     }
   }
 
@@ -178,10 +191,16 @@ export class Sender {
     else this.#waiting.push(message);
   }
 
-  #encode(opcode: Opcode, payload: Uint8Array, compress: boolean | undefined): void {
+  #encode(
+    opcode: Opcode,
+    payload: Uint8Array,
+    compress: boolean | undefined,
+    writer?: DirectWriter,
+  ): void {
     const codec = this.#codec;
     const { length } = payload;
     if (codec === null || !isWanted(codec, length, compress)) {
+      if (writer !== undefined && this.#writeDirectly(opcode, payload, writer)) return;
       return this.#append(opcode, payload, length);
     }
     const deflated = codec.deflater.deflate(payload);
@@ -263,6 +282,33 @@ export class Sender {
     if (size > MAX_WRITE_SIZE) return this.#appendLong(opcode, payload, mask, counted, rsv);
     const at = this.#queue.reserve(size, counted);
     writeFrame(this.#queue.tail, at, opcode, payload, mask, rsv);
+  }
+
+  /** Writes a long frame past the empty queue, which gets the rest; returns `false` if it can't. */
+  #writeDirectly(opcode: Opcode, payload: Uint8Array, writer: DirectWriter): boolean {
+    const { length } = payload;
+    const isShort = length < DIRECT_FROM || this.#maskKey !== null;
+    if (isShort || writer.tryWrite === undefined || this.hasOutput) return false;
+    writeHead(directHead, 0, FIN | opcode, length, null);
+    const headTaken = writer.tryWrite(directHead);
+    if (headTaken === 0) return false;
+    if (headTaken < directHead.length) {
+      this.#appendRest(directHead, headTaken, 0);
+      this.#appendRest(payload, 0, length);
+    } else {
+      this.#appendRest(payload, writer.tryWrite(payload), length);
+    }
+    return true;
+  }
+
+  /** The rest of a frame whose beginning has left, in pieces of the pool. */
+  #appendRest(bytes: Uint8Array, from: number, counted: number): void {
+    const { length } = bytes;
+    for (let at = from; at < length; at += MAX_WRITE_SIZE) {
+      const size = Math.min(length - at, MAX_WRITE_SIZE);
+      const start = this.#queue.reserve(size, at + size === length ? counted : 0, true);
+      this.#queue.tail.set(bytes.subarray(at, at + size), start);
+    }
   }
 
   /** A frame in pieces of the pool: each of them is one write. */
