@@ -23,7 +23,7 @@ export {
   type ServerStats,
   type ShutdownOptions,
 } from "./src/server.ts";
-export type { ServeOptions } from "./src/serve_options.ts";
+export type { AcceptOptions, ServeOptions } from "./src/serve_options.ts";
 export { connect, type ConnectOptions } from "./src/client.ts";
 export {
   type AttemptOptions,

@@ -180,7 +180,7 @@ function encodeText(text: string): Uint8Array {
  * still comes is dropped until the client's FIN. Past 64 KiB nothing more is read; a second later
  * the connection is gone.
  */
-async function linger(conn: Conn, timers: Timers): Promise<void> {
+export async function linger(conn: Conn, timers: Timers): Promise<void> {
   const timer = timers.set(LINGER.ms, () => conn.close());
   try {
     await conn.closeWrite();

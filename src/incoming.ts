@@ -9,6 +9,7 @@ import { Cancellation } from "./cancellation.ts";
 import type { Timer, Timers } from "./clock.ts";
 import { HandshakeError } from "./core/errors.ts";
 import { isUpgradeRequest } from "./core/handshake.ts";
+import { type Exchange, Http1Exchange, type Open } from "./exchange.ts";
 import { readBody, respond, toResponse } from "./http_responder.ts";
 import { LookaheadConn } from "./lookahead.ts";
 import type { ResolvedSessionOptions } from "./options.ts";
@@ -19,9 +20,17 @@ import { readRequestHead, upgrade, type Upgraded, type UpgradePolicy } from "./u
 /** Answers a plain HTTP request. */
 export type Fetch = (request: Request) => Response | Promise<Response>;
 
+/** A connection that has come, from wherever. */
+export interface Arrival {
+  readonly conn: Conn;
+  /** Whether the connection itself is encrypted. */
+  readonly isSecure: boolean;
+  /** Where somebody else reads the requests: the one that this is about. @default {we read it} */
+  readonly open?: Open;
+}
+
 /** What an {@linkcode Incoming} needs from its server. */
 export interface IncomingOptions<Data> {
-  readonly isSecure: boolean;
   readonly options: ResolvedSessionOptions;
   readonly policy: UpgradePolicy<Data>;
   readonly fetch: Fetch | undefined;
@@ -46,18 +55,24 @@ export interface IncomingOptions<Data> {
 /** A connection on its way in. */
 export class Incoming<Data> {
   readonly #conn: LookaheadConn;
+  readonly #isSecure: boolean;
   readonly #context: IncomingOptions<Data>;
   readonly #cancellation = new Cancellation();
   readonly #timer: Timer;
   /** There is room for us, to be given back. */
   #admitted: { readonly remoteAddr: Addr | undefined } | null = null;
+  /** The request to open a WebSocket, once there is one. */
+  #exchange: Exchange | null;
+  #refusal: HandshakeError | null = null;
   #isDecided = false;
   #isAccepting = false;
   #isDone = false;
 
-  constructor(conn: Conn, context: IncomingOptions<Data>) {
+  constructor({ conn, isSecure, open }: Arrival, context: IncomingOptions<Data>) {
     this.#conn = new LookaheadConn(conn);
+    this.#isSecure = isSecure;
     this.#context = context;
+    this.#exchange = open?.(this.#conn) ?? null;
     const ms = context.options.handshakeTimeout;
     this.#timer = context.timers.set(ms, () =>
       this.drop(
@@ -67,13 +82,16 @@ export class Incoming<Data> {
       ));
   }
 
+  /** Why there is no session, once that is decided. */
+  get refusal(): HandshakeError | null {
+    return this.#refusal;
+  }
+
   /** Sees the connection through; never rejects. */
   async run(): Promise<void> {
     try {
-      const received = await this.#readHead();
-      if (received === null) this.#abandon();
-      else if (isUpgradeRequest(received.head)) await this.#upgrade(received);
-      else await this.#answer(received);
+      if (this.#exchange === null) await this.#receive();
+      else await this.#upgrade(this.#exchange);
     } catch (error) {
       if (!this.#cancellation.isCancelled) await this.#fail(error);
     }
@@ -84,16 +102,24 @@ export class Incoming<Data> {
     if (this.#isDecided) return;
     this.#cancellation.cancel(error);
     // Half of a 101 may be under way, or TLS has not come far enough to carry an answer.
-    const cannotAnswer = this.#isAccepting || (this.#context.isSecure && !this.#conn.hasReceived);
-    if (cannotAnswer || !hasRoom) return this.#abandon();
-    this.#decide();
-    void this.#respond(toResponse(error), "GET");
+    const isReadable = !this.#isSecure || this.#conn.hasReceived || this.#exchange !== null;
+    if (this.#isAccepting || !isReadable || !hasRoom) return this.#abandon(error);
+    this.#decide(error);
+    void this.#respond(toResponse(error));
   }
 
   /** Ends the connection at once, whatever stage it is in. */
   close(): void {
     this.#cancellation.cancel(new HandshakeError("The server has been shut down", { status: 503 }));
     this.#conn.close();
+  }
+
+  async #receive(): Promise<void> {
+    const received = await this.#readHead();
+    if (received === null) return this.#leave();
+    if (!isUpgradeRequest(received.head)) return await this.#answer(received);
+    this.#exchange = new Http1Exchange(this.#conn, received);
+    await this.#upgrade(this.#exchange);
   }
 
   async #readHead(): Promise<ReceivedHead | null> {
@@ -109,36 +135,37 @@ export class Incoming<Data> {
     }
   }
 
-  async #upgrade({ head, rest }: ReceivedHead): Promise<void> {
-    const { policy, isSecure, onUpgraded } = this.#context;
+  async #upgrade(exchange: Exchange): Promise<void> {
+    const { policy, onUpgraded } = this.#context;
+    const { rest } = exchange;
     if (policy.accept !== undefined) this.#watchClient(rest);
     const cancellation = this.#cancellation;
-    const result = await upgrade(head, policy, {
+    const result = await upgrade(exchange, policy, {
       remoteAddr: this.#conn.remoteAddr,
-      isSecure,
+      isSecure: this.#isSecure,
       cancellation,
       timers: this.#context.timers,
       admit: (remoteAddr) => this.#admit(remoteAddr),
     });
     if (result instanceof Response) {
       cancellation.check();
-      this.#decide();
-      return await this.#respond(result, head.method);
+      this.#decide(refusedBy(result));
+      return await this.#respond(result);
     }
     if (!await this.#accept(result)) return;
     onUpgraded(result, prepend(this.#conn.unwrap(), rest));
   }
 
-  /** Writes the 101; returns whether the client is still there. */
-  async #accept({ response, compression }: Upgraded<Data>): Promise<boolean> {
+  /** Writes the acceptance; returns whether the client is still there. */
+  async #accept({ write, compression }: Upgraded<Data>): Promise<boolean> {
     try {
       this.#cancellation.check();
       this.#isAccepting = true;
-      await this.#conn.write(response);
+      await write();
       this.#cancellation.check();
     } catch {
       compression?.close();
-      this.#abandon();
+      this.#leave();
       return false;
     }
     this.#decide();
@@ -152,14 +179,14 @@ export class Incoming<Data> {
     if (rest.length > 0) return; // it is there, and its next bytes wait until the session is open
     const gone = (): void => {
       if (this.#isDecided) return;
-      this.#cancellation.cancel(new HandshakeError("The client has left"));
-      this.#abandon();
+      this.#cancellation.cancel(clientHasLeft());
+      this.#leave();
     };
     this.#conn.peek().then((bytes) => bytes === null && gone(), gone);
   }
 
   async #answer(received: ReceivedHead): Promise<void> {
-    const { fetch, isSecure, options } = this.#context;
+    const { fetch, options } = this.#context;
     const { head } = received;
     if (fetch === undefined) throw upgradeRequired();
     checkMethod(head.method);
@@ -169,7 +196,7 @@ export class Incoming<Data> {
     this.#admit(undefined);
     this.#decide();
     const hasBody = head.method !== "GET" && head.method !== "HEAD"; // else Request refuses one
-    const request = toWebRequest(head, isSecure, hasBody ? { body } : undefined);
+    const request = toWebRequest(head, this.#isSecure, hasBody ? { body } : undefined);
     const response = await fetch(request);
     if (!(response instanceof Response)) throw new TypeError("fetch did not return a Response");
     if (response.status === 0) throw new TypeError("fetch returned Response.error()");
@@ -183,33 +210,44 @@ export class Incoming<Data> {
   }
 
   /** From here on the handshake's time limit does not apply. */
-  #decide(): void {
+  #decide(refusal: HandshakeError | null = null): void {
     if (this.#isDecided) return;
     this.#isDecided = true;
+    this.#refusal = refusal;
     this.#timer.cancel();
     this.#context.onDecided(this);
   }
 
   async #fail(error: unknown): Promise<void> {
-    this.#decide();
-    if (error instanceof HandshakeError) return await this.#respond(toResponse(error), "GET");
-    this.#context.onError(error);
-    const message = "Internal Server Error";
-    await this.#respond(new Response(`${message}\n`, { status: 500, statusText: message }), "GET");
+    if (!(error instanceof HandshakeError)) this.#context.onError(error);
+    const refusal = error instanceof HandshakeError
+      ? error
+      : new HandshakeError("Internal Server Error", { status: 500, cause: error });
+    this.#decide(refusal);
+    await this.#respond(refusal);
   }
 
-  async #respond(response: Response, method: string): Promise<void> {
-    const { timers, options: { writeStallTimeout }, onError } = this.#context;
+  async #respond(answer: Response | HandshakeError, method: string = "GET"): Promise<void> {
+    const { timers, options: { writeStallTimeout, handshakeTimeout }, onError } = this.#context;
+    const limits = { timers, writeStallTimeout, handshakeTimeout };
     try {
-      await respond(this.#conn, response, { timers, writeStallTimeout, method });
+      if (this.#exchange === null) {
+        const response = answer instanceof Response ? answer : toResponse(answer);
+        await respond(this.#conn, response, { ...limits, method });
+      } else await this.#exchange.refuse(answer, limits);
     } catch (error) {
       onError(error);
     }
     this.#done();
   }
 
-  #abandon(): void {
-    this.#decide();
+  /** Nobody is there any more. */
+  #leave(): void {
+    this.#abandon(clientHasLeft());
+  }
+
+  #abandon(why: HandshakeError): void {
+    this.#decide(why);
     this.#conn.close();
     this.#done();
   }
@@ -235,4 +273,13 @@ function upgradeRequired(): HandshakeError {
 function checkMethod(method: string): void {
   if (!/^(?:connect|trace|track)$/i.test(method)) return;
   throw new HandshakeError(`Method ${method} is not supported`, { status: 501 });
+}
+
+function clientHasLeft(): HandshakeError {
+  return new HandshakeError("The client has left");
+}
+
+/** What `accept` said, as an error. */
+function refusedBy({ status, headers }: Response): HandshakeError {
+  return new HandshakeError(`accept() refused with status ${status}`, { status, headers });
 }

@@ -15,28 +15,14 @@ import {
 } from "./options.ts";
 import { checkOriginPolicy, type OriginPolicy } from "./origin.ts";
 import type { Listener, TlsServerOptions } from "./runtime/conn.ts";
-import type { Accept } from "./upgrade.ts";
+import type { Accept, UpgradePolicy } from "./upgrade.ts";
 
-/** Options of `serve()`. Unknown names throw. */
-export interface ServeOptions<Data = unknown> extends SessionOptions {
-  /** The address to listen on. @default {"127.0.0.1"} */
-  readonly hostname?: string;
-  /** The port; 0 lets the system choose one. @default {8000} */
-  readonly port?: number;
-  /** The path of a Unix socket, in place of hostname and port. */
-  readonly unix?: string;
-  /** Serves `wss://` with this certificate and key. */
-  readonly tls?: TlsServerOptions;
-  /** A source of connections in place of all of the above. */
-  readonly listener?: Listener;
-  /** Shuts the server down when it is aborted. */
-  readonly signal?: AbortSignal;
+/** Who may open a WebSocket, and how: options of everything that accepts handshakes. */
+export interface AcceptOptions<Data = unknown> extends SessionOptions {
   /** Subprotocols in our order of preference: the first that the client also offers is chosen. */
   readonly protocols?: readonly string[];
   /** Decides about each request: adds data and headers, or refuses with a `Response`. */
   readonly accept?: Accept<Data>;
-  /** Answers plain HTTP requests on the same port; without it they get 426. */
-  readonly fetch?: Fetch;
   /** Origins accepted besides the server's own; `"any"` does not check. @default {"same-origin"} */
   readonly origin?: OriginPolicy;
   /** Hosts that requests may name, with or without a port; stops DNS rebinding. @default {any} */
@@ -49,16 +35,29 @@ export interface ServeOptions<Data = unknown> extends SessionOptions {
   readonly onError?: (error: unknown) => void;
 }
 
-const OPTIONS = [
-  "hostname",
-  "port",
-  "unix",
-  "tls",
-  "listener",
-  "signal",
+/** Options of `serve()`. Unknown names throw. */
+export interface ServeOptions<Data = unknown> extends AcceptOptions<Data> {
+  /** The address to listen on. @default {"127.0.0.1"} */
+  readonly hostname?: string;
+  /** The port; 0 lets the system choose one. @default {8000} */
+  readonly port?: number;
+  /** The path of a Unix socket, in place of hostname and port. */
+  readonly unix?: string;
+  /** Serves `wss://` with this certificate and key. */
+  readonly tls?: TlsServerOptions;
+  /** A source of connections in place of all of the above. */
+  readonly listener?: Listener;
+  /** Shuts the server down when it is aborted. */
+  readonly signal?: AbortSignal;
+  /** Answers plain HTTP requests on the same port; without it they get 426. */
+  readonly fetch?: Fetch;
+}
+
+const SERVE_OPTIONS = ["hostname", "port", "unix", "tls", "listener", "signal", "fetch"];
+
+const ACCEPT_OPTIONS = [
   "protocols",
   "accept",
-  "fetch",
   "origin",
   "allowedHosts",
   "trustedProxies",
@@ -67,27 +66,53 @@ const OPTIONS = [
 ];
 
 /** Options with their defaults, checked. */
-export interface ResolvedServeOptions {
+export interface ResolvedServeOptions<Data> {
   readonly session: ResolvedSessionOptions;
-  readonly trustedProxies: AddressSet;
+  readonly policy: UpgradePolicy<Data>;
 }
 
 /**
  * Fills in the defaults. Throws a `TypeError` or `RangeError` for what can't be an option.
  */
-export function resolveServeOptions<Data>(options: ServeOptions<Data>): ResolvedServeOptions {
-  const session = resolveSessionOptions(options, OPTIONS);
+export function resolveServeOptions<Data>(
+  options: ServeOptions<Data>,
+): ResolvedServeOptions<Data> {
+  const resolved = resolveAcceptOptions(options, SERVE_OPTIONS);
   checkPort(options.port ?? 0);
-  checkProtocols(options.protocols ?? []);
-  checkOriginPolicy(options.origin ?? "same-origin");
-  checkClock(options.clock);
-  for (const name of ["accept", "fetch", "onError"] as const) {
+  checkFunctions(options, ["fetch"]);
+  return resolved;
+}
+
+/** The same for options of which `others` are checked elsewhere. */
+export function resolveAcceptOptions<Data>(
+  options: AcceptOptions<Data>,
+  others: readonly string[],
+): ResolvedServeOptions<Data> {
+  const session = resolveSessionOptions(options, [...ACCEPT_OPTIONS, ...others]);
+  const { protocols = [], accept, origin = "same-origin", allowedHosts, clock } = options;
+  checkProtocols(protocols);
+  checkOriginPolicy(origin);
+  checkClock(clock);
+  checkFunctions(options, ["accept", "onError"]);
+  const trustedProxies = new AddressSet(options.trustedProxies ?? []);
+  const { compress } = session;
+  return {
+    session,
+    policy: { protocols, accept, origin, allowedHosts, trustedProxies, compress },
+  };
+}
+
+/** Throws a `TypeError` for an option of these names that is there and no function. */
+export function checkFunctions<T extends object>(
+  options: T,
+  names: readonly (keyof T & string)[],
+): void {
+  for (const name of names) {
     const value: unknown = options[name];
     if (value !== undefined && typeof value !== "function") {
       throw new TypeError(`Option ${name} is of type ${typeof value}, not a function`);
     }
   }
-  return { session, trustedProxies: new AddressSet(options.trustedProxies ?? []) };
 }
 
 function checkPort(port: unknown): void {

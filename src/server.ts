@@ -1,11 +1,11 @@
 /**
- * A WebSocket server: the accept loop, connections and sessions within their limits, and an orderly
- * end.
+ * A WebSocket server: connections and sessions within their limits, whatever source they come from,
+ * and an orderly end.
  *
  * @module
  */
 
-import type { AddressSet } from "./address.ts";
+import { AcceptLoop, type Source } from "./accept_loop.ts";
 import { Admission, RETRY_AFTER } from "./admission.ts";
 import { sharedTimers, Timers } from "./clock.ts";
 import { sharedContexts } from "./compression.ts";
@@ -15,9 +15,8 @@ import { HandshakeError } from "./core/errors.ts";
 import type { Message } from "./core/message.ts";
 import { prepareMessage } from "./core/prepared_message.ts";
 import { createReporter } from "./errors.ts";
-import { Incoming, type IncomingOptions } from "./incoming.ts";
-import type { ResolvedSessionOptions } from "./options.ts";
-import type { Addr, Conn, Listener } from "./runtime/conn.ts";
+import { type Arrival, Incoming, type IncomingOptions } from "./incoming.ts";
+import type { Addr, Conn } from "./runtime/conn.ts";
 import { listen } from "./runtime/mod.ts";
 import { type Sendable, toPayload } from "./payload.ts";
 import {
@@ -25,7 +24,8 @@ import {
   resolveServeOptions,
   type ServeOptions,
 } from "./serve_options.ts";
-import { type SendOptions, sendPrepared, type SessionInit, WebSocketSession } from "./session.ts";
+import { openSession, type ServerSessionInit } from "./server_session.ts";
+import { type SendOptions, sendPrepared, type WebSocketSession } from "./session.ts";
 import type { Upgraded } from "./upgrade.ts";
 
 /** What to do with sessions, in place of one function. Each may return a promise. */
@@ -74,12 +74,6 @@ export interface ShutdownOptions {
   readonly reason?: string;
 }
 
-/** Connections accepted in a row before others have their turn. */
-const ACCEPTS_PER_TURN = 2;
-
-/** How long to wait before accepting again when that failed: from the first to the last, in ms. */
-const BACKOFF = { first: 20, last: 1000 };
-
 /**
  * Serves WebSockets. Resolves when the server is listening.
  *
@@ -106,10 +100,16 @@ export async function serve<Data = unknown>(
   const { hostname = "127.0.0.1", port = 8000, unix, tls } = options;
   const address = unix === undefined ? { hostname, port } : { unix };
   const listener = options.listener ?? await listen({ ...address, tls });
-  return new Server(listener, options, resolved, handler);
+  return new Server(
+    (timers, onError) => new AcceptLoop(listener, timers, onError),
+    options,
+    resolved,
+    handler,
+  );
 }
 
-function checkHandler(handler: unknown): void {
+/** Throws a `TypeError` for what can't handle sessions. */
+export function checkHandler(handler: unknown): void {
   if (typeof handler === "function") return;
   if (typeof handler !== "object" || handler === null) {
     throw new TypeError(
@@ -127,21 +127,18 @@ function checkHandler(handler: unknown): void {
   }
 }
 
-/** Servers do not mask (RFC 6455 section 5.1). */
-const NO_MASK = (): number => 0;
+/** Makes the source of a server's connections. */
+type CreateSource = (timers: Timers, onError: (error: unknown) => void) => Source;
 
-/** A running server; made by {@linkcode serve}. */
+/** A running server; made by {@linkcode serve}, or by `attach()` of `@twoway/websocket/node`. */
 export class Server<Data = unknown> {
-  /** The address that the server listens on, with its real port. */
-  readonly addr: Addr;
   /** Resolves when the server has been shut down and all of its connections are gone. */
   readonly finished: Promise<void>;
 
-  readonly #listener: Listener;
+  readonly #source: Source;
   readonly #timers: Timers;
-  readonly #options: ServeOptions<Data>;
-  readonly #resolved: ResolvedSessionOptions;
-  readonly #consumer: Pick<SessionInit<Data>, "run" | "handlers" | "onEnd">;
+  readonly #resolved: ResolvedServeOptions<Data>;
+  readonly #sessionInit: ServerSessionInit<Data>;
   readonly #report: (error: unknown) => void;
   readonly #incomingOptions: IncomingOptions<Data>;
   readonly #sessions = new Map<string, WebSocketSession<Data>>();
@@ -151,30 +148,35 @@ export class Server<Data = unknown> {
   readonly #responding = new Set<Incoming<Data>>();
   readonly #admission: Admission;
   #isShuttingDown = false;
-  #wakeUp: (() => void) | null = null;
   #onGone: (() => void) | null = null;
 
   /** Use {@linkcode serve}. */
   constructor(
-    listener: Listener,
-    options: ServeOptions<Data>,
-    { session, trustedProxies }: ResolvedServeOptions,
+    createSource: CreateSource,
+    options: Pick<ServeOptions<Data>, "clock" | "fetch" | "onError" | "signal">,
+    resolved: ResolvedServeOptions<Data>,
     handler: Handler<Data> | Handlers<Data>,
   ) {
-    this.addr = listener.addr;
-    this.#listener = listener;
     this.#timers = options.clock === undefined ? sharedTimers : new Timers(options.clock);
-    this.#options = options;
-    this.#resolved = session;
-    this.#admission = new Admission(session.limits);
-    this.#consumer = this.#createConsumer(handler);
     this.#report = createReporter("WebSocket server", options.onError);
-    this.#incomingOptions = this.#createIncomingOptions(trustedProxies);
+    this.#source = createSource(this.#timers, this.#report);
+    this.#resolved = resolved;
+    this.#admission = new Admission(resolved.session.limits);
+    this.#sessionInit = this.#createSessionInit(handler);
+    this.#incomingOptions = this.#createIncomingOptions(options.fetch);
     this.finished = this.#run();
     const stop = (): void => void this.shutdown();
     options.signal?.addEventListener("abort", stop, { once: true });
     if (options.signal?.aborted) stop(); // while the address was being bound
     this.finished.then(() => options.signal?.removeEventListener("abort", stop));
+  }
+
+  /**
+   * The address that the server listens on, with its real port. Throws a `TypeError` while the HTTP
+   * server that this one is attached to does not listen.
+   */
+  get addr(): Addr {
+    return this.#source.addr;
   }
 
   /** The open sessions by their `id`. */
@@ -219,8 +221,7 @@ export class Server<Data = unknown> {
     if (!this.#isShuttingDown) {
       encodeClose(code, reason); // throws what close() would reject with
       this.#isShuttingDown = true;
-      this.#listener.close();
-      this.#wakeUp?.();
+      this.#source.close();
       const refusal = new HandshakeError("The server is shutting down", {
         status: 503,
         headers: [["retry-after", RETRY_AFTER]],
@@ -237,8 +238,8 @@ export class Server<Data = unknown> {
   }
 
   async #run(): Promise<void> {
-    await this.#acceptAll();
-    const timer = this.#timers.set(this.#resolved.closeTimeout, () => {
+    await this.#source.run((arrival) => this.#receive(arrival));
+    const timer = this.#timers.set(this.#resolved.session.closeTimeout, () => {
       for (const incoming of [...this.#pending, ...this.#responding]) incoming.close();
     });
     while (this.#sessions.size + this.#pending.size + this.#responding.size > 0) {
@@ -247,40 +248,9 @@ export class Server<Data = unknown> {
     timer.cancel();
   }
 
-  /** Survives whatever goes wrong with single connections, and running out of descriptors. */
-  async #acceptAll(): Promise<void> {
-    let pause = BACKOFF.first;
-    for (let count = 1; !this.#isShuttingDown; count++) {
-      try {
-        const conn = await this.#listener.accept();
-        if (conn === null) return;
-        pause = BACKOFF.first;
-        this.#receive(conn);
-        // Those who keep knocking must not starve those who are in.
-        if (count % ACCEPTS_PER_TURN === 0) await this.#timers.sharedTurn();
-      } catch (error) {
-        this.#report(error);
-        await this.#sleep(pause);
-        pause = Math.min(pause * 2, BACKOFF.last);
-      }
-    }
-  }
-
-  async #sleep(ms: number): Promise<void> {
-    if (this.#isShuttingDown) return;
-    await new Promise<void>((resolve) => {
-      const timer = this.#timers.set(ms, resolve);
-      this.#wakeUp = () => {
-        timer.cancel();
-        resolve();
-      };
-    });
-    this.#wakeUp = null;
-  }
-
-  #receive(conn: Conn): void {
-    if (this.#isShuttingDown) return conn.close();
-    const { maxPendingHandshakes } = this.#resolved.limits;
+  #receive(arrival: Arrival): void {
+    if (this.#isShuttingDown) return arrival.conn.close();
+    const { maxPendingHandshakes } = this.#resolved.session.limits;
     if (this.#pending.size >= maxPendingHandshakes) {
       const [oldest] = this.#pending;
       oldest.drop(
@@ -291,24 +261,15 @@ export class Server<Data = unknown> {
         this.#responding.size < maxPendingHandshakes,
       );
     }
-    const incoming = new Incoming(conn, this.#incomingOptions);
+    const incoming = new Incoming(arrival, this.#incomingOptions);
     this.#pending.add(incoming);
     void incoming.run();
   }
 
-  #createIncomingOptions(trustedProxies: AddressSet): IncomingOptions<Data> {
-    const { protocols = [], accept, origin = "same-origin", allowedHosts, fetch } = this.#options;
+  #createIncomingOptions(fetch: ServeOptions["fetch"]): IncomingOptions<Data> {
     return {
-      isSecure: this.#listener.secure,
-      options: this.#resolved,
-      policy: {
-        protocols,
-        accept,
-        origin,
-        allowedHosts,
-        trustedProxies,
-        compress: this.#resolved.compress,
-      },
+      options: this.#resolved.session,
+      policy: this.#resolved.policy,
       fetch,
       timers: this.#timers,
       admit: (remoteAddr) => this.#admission.admit(remoteAddr),
@@ -327,38 +288,26 @@ export class Server<Data = unknown> {
   }
 
   #open(upgraded: Upgraded<Data>, conn: Conn): void {
-    const { request, protocol, extensions, compression, data, remoteAddr } = upgraded;
-    const session = new WebSocketSession<Data>({
-      conn,
-      role: "server",
-      maskKey: NO_MASK,
-      options: this.#resolved,
-      timers: this.#timers,
-      request,
-      protocol,
-      extensions,
-      compression,
-      data,
-      remoteAddr,
-      ...this.#consumer,
-      onError: this.#report,
-    });
+    const session = openSession(upgraded, conn, this.#sessionInit);
     this.#sessions.set(session.id, session);
     if (this.#isShuttingDown) void session.close(CloseCode.GoingAway);
   }
 
   /** The same for all sessions. */
-  #createConsumer(
-    handler: Handler<Data> | Handlers<Data>,
-  ): Pick<SessionInit<Data>, "run" | "handlers" | "onEnd"> {
-    const onEnd = (session: WebSocketSession<Data>): void => {
-      this.#sessions.delete(session.id);
-      this.#admission.release(session.remoteAddr);
-      this.#onGone?.();
+  #createSessionInit(handler: Handler<Data> | Handlers<Data>): ServerSessionInit<Data> {
+    const init = {
+      options: this.#resolved.session,
+      timers: this.#timers,
+      onError: this.#report,
+      onEnd: (session: WebSocketSession<Data>): void => {
+        this.#sessions.delete(session.id);
+        this.#admission.release(session.remoteAddr);
+        this.#onGone?.();
+      },
     };
-    if (typeof handler === "function") return { run: (session) => handler(session, this), onEnd };
+    if (typeof handler === "function") return { ...init, run: (session) => handler(session, this) };
     return {
-      onEnd,
+      ...init,
       handlers: {
         open: handler.open && ((session) => handler.open!(session, this)),
         message: handler.message &&

@@ -1,6 +1,6 @@
 /**
- * The server's half of the opening handshake over a Conn (RFC 6455 section 4.2): from its first
- * bytes to what a session is made of, or to a refusal.
+ * The server's half of the opening handshake (RFC 6455 section 4.2): from a request to what a
+ * session is made of, or to a refusal; one path for all versions of HTTP.
  *
  * @module
  */
@@ -9,9 +9,10 @@ import { type AddressSet, type ForwardedInfo, readForwarded } from "./address.ts
 import type { Cancellation } from "./cancellation.ts";
 import type { Timers } from "./clock.ts";
 import { acceptCompression, type Compression } from "./compression.ts";
-import { type CheckedRequest, checkRequest, createResponse } from "./core/handshake.ts";
+import type { CheckedOpening } from "./core/handshake.ts";
 import type { HeadersInput } from "./core/headers.ts";
-import { HeadReader, type RequestHead } from "./core/http.ts";
+import { HeadReader } from "./core/http.ts";
+import type { Exchange, WriteAcceptance } from "./exchange.ts";
 import type { LookaheadConn } from "./lookahead.ts";
 import { checkHost, checkOrigin, type OriginPolicy } from "./origin.ts";
 import type { CompressOptions, Limits } from "./options.ts";
@@ -67,8 +68,8 @@ export interface UpgradeContext {
 
 /** A handshake that has succeeded, but for writing its response. */
 export interface Upgraded<Data> {
-  /** The 101 response. */
-  readonly response: Uint8Array;
+  /** Writes the response. */
+  readonly write: WriteAcceptance;
   readonly request: RequestInfo;
   readonly protocol: string;
   readonly extensions: string;
@@ -97,16 +98,17 @@ export async function readRequestHead(
 }
 
 /**
- * Decides about a request to open a WebSocket. Resolves with the response to write and what the
+ * Decides about a request to open a WebSocket. Resolves with what writes the acceptance and what the
  * session is made of, or with the `Response` by which `accept` refuses. Throws a
  * {@linkcode HandshakeError} for every other refusal, and whatever `accept` throws.
  */
 export async function upgrade<Data>(
-  head: RequestHead,
+  exchange: Exchange,
   policy: UpgradePolicy<Data>,
   context: UpgradeContext,
 ): Promise<Upgraded<Data> | Response> {
-  const checked = checkRequest(head);
+  const checked = exchange.check();
+  const { head } = exchange;
   const forwarded = readForwarded(context.remoteAddr, head.headers, policy.trustedProxies);
   const { remoteAddr } = forwarded;
   const isSecure = context.isSecure ? true : forwarded.isSecure;
@@ -124,18 +126,18 @@ export async function upgrade<Data>(
     ? {}
     : acceptCompression(checked.extensions, policy.compress, context.timers) ?? {};
   const headers = accepted?.headers;
-  const response = await createResponse(checked, { protocol, headers, extensions })
+  const write = await exchange.prepare({ protocol, headers, extensions })
     .catch((error) => {
       compression?.close();
       throw error;
     });
   const data = accepted?.data as Data;
   const agreed = { protocol: protocol ?? "", extensions, compression };
-  return { response, request, ...agreed, data, remoteAddr };
+  return { write, request, ...agreed, data, remoteAddr };
 }
 
 function checkTarget<Data>(
-  { host, origin }: CheckedRequest,
+  { host, origin }: CheckedOpening,
   forwarded: ForwardedInfo,
   isSecure: boolean | undefined,
   policy: UpgradePolicy<Data>,

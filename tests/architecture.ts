@@ -98,8 +98,10 @@ const PARTS: Readonly<Record<string, Part>> = {
   upgrade: {
     files: [
       "src/upgrade.ts",
+      "src/accept_loop.ts",
       "src/admission.ts",
       "src/cancellation.ts",
+      "src/exchange.ts",
       "src/http_responder.ts",
       "src/incoming.ts",
       "src/lookahead.ts",
@@ -108,7 +110,7 @@ const PARTS: Readonly<Record<string, Part>> = {
     values: ["core", "conn", "clock", "base", "session", "runtime", "upgrade"],
   },
   server: {
-    files: ["src/server.ts", "src/serve_options.ts"],
+    files: ["src/server.ts", "src/serve_options.ts", "src/server_session.ts"],
     values: ["core", "conn", "clock", "base", "session", "runtime", "upgrade", "server"],
   },
   client: {
@@ -116,9 +118,19 @@ const PARTS: Readonly<Record<string, Part>> = {
     values: ["core", "conn", "clock", "base", "session", "runtime", "client"],
   },
   node: {
-    files: ["src/node.ts"],
-    values: ["core", "conn", "clock", "base", "upgrade", "nodeAdapter", "http2"],
-    types: ["session"],
+    files: ["src/node.ts", "src/node/"],
+    values: [
+      "core",
+      "conn",
+      "clock",
+      "base",
+      "session",
+      "upgrade",
+      "server",
+      "nodeAdapter",
+      "http2",
+      "node",
+    ],
     builtins: /^node:(?!zlib$)/,
   },
   testing: {

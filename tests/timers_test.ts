@@ -62,12 +62,12 @@ const POLICY: IncomingOptions<unknown>["policy"] = {
 /** A connection on its way in, its client, and a promise that the handshake's time limit is over. */
 function incoming(
   context: Partial<IncomingOptions<unknown>> = {},
+  isSecure = false,
 ): { clock: FakeClock; peer: Conn; conn: Conn; done: Promise<void> } {
   const clock = new FakeClock();
   const [peer, conn] = memoryPair();
   const done = new Promise<void>((resolve) => {
-    const pending = new Incoming<unknown>(conn, {
-      isSecure: false,
+    const pending = new Incoming<unknown>({ conn, isSecure }, {
       options: resolveSessionOptions({}),
       policy: POLICY,
       fetch: undefined,
@@ -129,7 +129,7 @@ describe("T-1 handshakeTimeout", () => {
   });
 
   test("H-53 counts a TLS handshake, and closes without an answer that it could not carry", async () => {
-    const { clock, peer, done } = incoming({ isSecure: true });
+    const { clock, peer, done } = incoming({}, true);
     await assertSettlesAt(clock, 10_000, done);
     assertEquals(await textOf(clock, peer), "");
     assertEquals(clock.pending, 0);

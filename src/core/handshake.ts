@@ -23,10 +23,8 @@ import { encodeResponse, requestBodyFraming, type RequestHead, type ResponseHead
 import { show } from "./show.ts";
 import { encodeUtf8 } from "./utf8.ts";
 
-/** What a request to open a WebSocket says, once it has been checked. */
-export interface CheckedRequest {
-  /** `Sec-WebSocket-Key`, as it was written. */
-  readonly key: string;
+/** What a request to open a WebSocket says, once it has been checked: in any version of HTTP. */
+export interface CheckedOpening {
   /** The Host field. */
   readonly host: string;
   /** The Origin field; `null` if there is none, as from programs that are no browsers. */
@@ -35,6 +33,12 @@ export interface CheckedRequest {
   readonly protocols: readonly string[];
   /** The extensions offered, in order of preference. */
   readonly extensions: readonly ExtensionOffer[];
+}
+
+/** The same in HTTP/1.1. */
+export interface CheckedRequest extends CheckedOpening {
+  /** `Sec-WebSocket-Key`, as it was written. */
+  readonly key: string;
 }
 
 /** RFC 6455 section 1.3. */

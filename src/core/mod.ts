@@ -89,6 +89,7 @@ export {
 export { type ExtensionOffer, formatExtensions, HeaderList, type HeadersInput } from "./headers.ts";
 export {
   type Agreement,
+  type CheckedOpening,
   type CheckedRequest,
   checkRequest,
   checkResponse,

@@ -7,6 +7,7 @@
 import { Buffer } from "node:buffer";
 import net from "node:net";
 import process from "node:process";
+import type { Duplex } from "node:stream";
 import tls from "node:tls";
 import { AcceptQueue } from "./accept_queue.ts";
 import { systemError } from "./address.ts";
@@ -54,17 +55,25 @@ export class NodeSocket implements Conn {
   #rejectWrite: ((error: Error) => void) | null = null;
 
   /** Takes over a socket that is connected. */
-  constructor(socket: net.Socket) {
+  constructor(socket: net.Socket, hasNoDelay: boolean = true) {
     this.#socket = socket;
     this.remoteAddr = remoteAddr(socket);
     this.#inflow = new Inflow(socket);
-    socket.setNoDelay(true);
+    if (hasNoDelay) socket.setNoDelay(true);
     (socket as OwnedSocket)[CONN] = this;
     socket.on("data", NodeSocket.#onData);
     socket.on("end", NodeSocket.#onEnd);
     // Without a listener a reset would end the process.
     socket.on("error", NodeSocket.#onError);
     socket.on("close", NodeSocket.#onClose);
+    if (socket.destroyed) this.#closed(); // too late for the event
+  }
+
+  /** Takes over a socket that an HTTP server has had, with whatever that has set. */
+  static adopt(socket: Duplex): NodeSocket {
+    const { setTimeout, setNoDelay } = socket as Partial<net.Socket>;
+    setTimeout?.call(socket, 0);
+    return new NodeSocket(socket as net.Socket, setNoDelay !== undefined);
   }
 
   static #onData(this: net.Socket, bytes: Uint8Array): void {

@@ -1,0 +1,105 @@
+/**
+ * What is attached to an HTTP server: one listener for its `upgrade` event, and who gets which path.
+ *
+ * @module
+ */
+
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { HandshakeError } from "../core/errors.ts";
+import { isUpgradeRequest } from "../core/handshake.ts";
+import { createHead } from "../core/parsed_head.ts";
+import { parsedRequest, type UpgradeEvent } from "./exchange.ts";
+
+/** What is needed of a server of `node:http`, `node:https`, or `node:http2` with `allowHTTP1`. */
+export interface HttpServerLike {
+  /** Listens to the event. */
+  on(event: "upgrade", listener: UpgradeListener): unknown;
+  /** Listens no more. */
+  off(event: "upgrade", listener: UpgradeListener): unknown;
+  /** How many listen. */
+  listenerCount(event: "upgrade"): number;
+  /** Where the server listens; `null` while it does not. */
+  address(): string | { readonly address: string; readonly port: number } | null;
+}
+
+/** What listens to the `upgrade` event. */
+export type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
+/** The path of the URL that is taken, or a question asked about each request's target. */
+export type PathOption = string | ((target: string) => boolean);
+
+/** One who takes requests. */
+export interface Mount {
+  /** @default {all} */
+  readonly path: PathOption | undefined;
+  /** Takes the request; refuses it with `reason` if there is one. */
+  receive(event: UpgradeEvent, reason?: unknown): void;
+}
+
+const NOTHING = new Uint8Array(0);
+
+const all = new WeakMap<HttpServerLike, Mounts>();
+
+/** Who is attached to one HTTP server. */
+export class Mounts {
+  readonly #server: HttpServerLike;
+  readonly #mounts: Mount[] = [];
+
+  private constructor(server: HttpServerLike) {
+    this.#server = server;
+  }
+
+  /** Those of a server. */
+  static of(server: HttpServerLike): Mounts {
+    let mounts = all.get(server);
+    if (mounts === undefined) all.set(server, mounts = new Mounts(server));
+    return mounts;
+  }
+
+  /** Throws a `TypeError` for a path that is taken already. */
+  add(mount: Mount): void {
+    if (this.#mounts.some(({ path }) => path === mount.path)) {
+      const what = typeof mount.path === "string" ? JSON.stringify(mount.path) : "the same path";
+      throw new TypeError(`Cannot attach: ${what} of this server is taken (option path)`);
+    }
+    this.#mounts.push(mount);
+    // Texts first, then functions in their order, then who takes all.
+    this.#mounts.sort((a, b) => rank(a) - rank(b));
+    if (this.#mounts.length === 1) this.#server.on("upgrade", this.#onUpgrade);
+  }
+
+  /** Gives the path free. */
+  remove(mount: Mount): void {
+    const at = this.#mounts.indexOf(mount);
+    if (at < 0) return;
+    this.#mounts.splice(at, 1);
+    if (this.#mounts.length === 0) this.#server.off("upgrade", this.#onUpgrade);
+  }
+
+  readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Uint8Array): void => {
+    const event = { request, socket, head: head ?? NOTHING };
+    const isForUs = isUpgradeRequest(createHead(parsedRequest(request)));
+    for (const mount of isForUs ? this.#mounts : []) {
+      try {
+        if (!takes(mount, request.url ?? "")) continue;
+      } catch (error) {
+        return mount.receive(event, error);
+      }
+      return mount.receive(event);
+    }
+    if (this.#server.listenerCount("upgrade") > 1) return; // somebody else's
+    const path = new HandshakeError("Nothing is attached to this path", { status: 404 });
+    this.#mounts[0].receive(event, isForUs ? path : undefined);
+  };
+}
+
+function rank({ path }: Mount): number {
+  return ["string", "function", "undefined"].indexOf(typeof path);
+}
+
+function takes({ path }: Mount, target: string): boolean {
+  if (path === undefined) return true;
+  const own = target.replace(/^\w+:\/\/[^/?]*(?=\/|\?|$)/, "") || "/";
+  return typeof path === "string" ? own.split("?", 1)[0] === path : path(own);
+}

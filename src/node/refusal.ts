@@ -1,0 +1,77 @@
+/**
+ * Refusals that a framework renders: a `ServerResponse` on a socket that `node:http` has given away.
+ *
+ * @module
+ */
+
+import { type IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { Timers } from "../clock.ts";
+import type { HandshakeError } from "../core/errors.ts";
+
+/**
+ * Renders a refusal: writes `response` to its end, now or later. Status and header fields are set to
+ * those of `error` beforehand, and may be changed.
+ */
+export type Refuse = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  error: HandshakeError,
+) => unknown;
+
+/** What became of a refusal: all of it was written, a part of it, or nothing. */
+export type Rendering = "whole" | "part" | "nothing";
+
+/** What a rendering needs. */
+export interface RenderOptions {
+  readonly timers: Timers;
+  /** Milliseconds for all of it. */
+  readonly handshakeTimeout: number;
+  /** Told what `refuse` throws or rejects with. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** Lets `refuse` answer, and waits until it has, or its time is over. Never rejects. */
+export async function render(
+  refuse: Refuse,
+  request: IncomingMessage,
+  socket: Duplex,
+  error: HandshakeError,
+  { timers, handshakeTimeout, onError }: RenderOptions,
+): Promise<Rendering> {
+  const response = new ServerResponse(request);
+  // A framework that goes on when it is too late must not end the process.
+  response.on("error", () => {});
+  response.shouldKeepAlive = false;
+  response.statusCode = error.status ?? 400;
+  for (const [name, value] of error.headers) response.setHeader(name, value);
+  response.assignSocket(socket as Socket);
+  // The listener of `node:http` that did this has gone with the upgrade.
+  const drain = (): void => void response.emit("drain");
+  socket.on("drain", drain);
+  let isWhole = false;
+  await new Promise<void>((resolve) => {
+    const timer = timers.set(handshakeTimeout, resolve);
+    const end = (): void => {
+      timer.cancel();
+      resolve();
+    };
+    response.once("finish", () => {
+      isWhole = true;
+      end();
+    });
+    socket.once("close", end);
+    Promise.resolve().then(() => refuse(request, response, error)).catch((failure) => {
+      onError(failure);
+      end();
+    });
+  });
+  socket.off("drain", drain);
+  if (isWhole) response.detachSocket(socket as Socket);
+  if (isWhole) return "whole";
+  const isUntouched = !response.headersSent;
+  response.detachSocket(socket as Socket);
+  response.destroy();
+  return isUntouched ? "nothing" : "part";
+}
