@@ -79,6 +79,7 @@ export class Http1Exchange implements Exchange {
 
   async refuse(refusal: Response | HandshakeError, options: RefusalOptions): Promise<void> {
     const response = refusal instanceof HandshakeError ? toResponse(refusal) : refusal;
-    await respond(this.#conn, response, { ...options, method: this.head.method });
+    // Whatever the method, the reason is told: nothing follows on this connection.
+    await respond(this.#conn, response, { ...options, method: "GET" });
   }
 }
