@@ -4,12 +4,13 @@
  * @module
  */
 
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { HandshakeError } from "../core/errors.ts";
 import { isUpgradeRequest } from "../core/handshake.ts";
 import { createHead } from "../core/parsed_head.ts";
 import { parsedRequest, type UpgradeEvent } from "./exchange.ts";
+import { answerPlain, isBodiless } from "./plain.ts";
 
 /** What is needed of a server of `node:http`, `node:https`, or `node:http2` with `allowHTTP1`. */
 export interface HttpServerLike {
@@ -17,6 +18,8 @@ export interface HttpServerLike {
   on(event: "upgrade", listener: UpgradeListener): unknown;
   /** Listens no more. */
   off(event: "upgrade", listener: UpgradeListener): unknown;
+  /** Hands on a request whose `Upgrade` nobody wants. */
+  emit(event: "request", request: IncomingMessage, response: ServerResponse): boolean;
   /** How many listen. */
   listenerCount(event: "upgrade"): number;
   /** Where the server listens; `null` while it does not. */
@@ -78,20 +81,37 @@ export class Mounts {
   }
 
   readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Uint8Array): void => {
+    const server = this.#server;
     const event = { request, socket, head: head ?? NOTHING };
-    const isForUs = isUpgradeRequest(createHead(parsedRequest(request)));
-    for (const mount of isForUs ? this.#mounts : []) {
-      try {
-        if (!takes(mount, request.url ?? "")) continue;
-      } catch (error) {
-        return mount.receive(event, error);
-      }
-      return mount.receive(event);
+    const parsed = createHead(parsedRequest(request));
+    const isForUs = isUpgradeRequest(parsed);
+    if (isForUs && this.#give(event)) return;
+    if (server.listenerCount("upgrade") > 1) return; // somebody else's
+    if (!isForUs && isBodiless(parsed)) {
+      return answerPlain(request, socket, (...both) => void server.emit("request", ...both));
     }
-    if (this.#server.listenerCount("upgrade") > 1) return; // somebody else's
-    const path = new HandshakeError("Nothing is attached to this path", { status: 404 });
-    this.#mounts[0].receive(event, isForUs ? path : undefined);
+    // Its check will find what is wrong with an Upgrade that is not for us.
+    this.#mounts[0].receive(event, isForUs ? notFound() : undefined);
   };
+
+  /** Returns whether somebody takes it. */
+  #give(event: UpgradeEvent): boolean {
+    for (const mount of this.#mounts) {
+      try {
+        if (!takes(mount, event.request.url ?? "")) continue;
+      } catch (error) {
+        mount.receive(event, error);
+        return true;
+      }
+      mount.receive(event);
+      return true;
+    }
+    return false;
+  }
+}
+
+function notFound(): HandshakeError {
+  return new HandshakeError("Nothing is attached to this path", { status: 404 });
 }
 
 function rank({ path }: Mount): number {

@@ -53,13 +53,16 @@ export class NodeSocket implements Conn {
   /** Why the connection broke. */
   #error: Error | undefined;
   #rejectWrite: ((error: Error) => void) | null = null;
+  /** Writes of nothing are possible, to be told when what was before them has left. */
+  readonly #hasMarks: boolean;
 
   /** Takes over a socket that is connected. */
-  constructor(socket: net.Socket, hasNoDelay: boolean = true) {
+  constructor(socket: net.Socket, hasMarks: boolean = true) {
+    this.#hasMarks = hasMarks;
     this.#socket = socket;
     this.remoteAddr = remoteAddr(socket);
     this.#inflow = new Inflow(socket);
-    if (hasNoDelay) socket.setNoDelay(true);
+    socket.setNoDelay?.(true); // a Duplex that is no socket of the system's has none
     (socket as OwnedSocket)[CONN] = this;
     socket.on("data", NodeSocket.#onData);
     socket.on("end", NodeSocket.#onEnd);
@@ -70,10 +73,12 @@ export class NodeSocket implements Conn {
   }
 
   /** Takes over a socket that an HTTP server has had, with whatever that has set. */
-  static adopt(socket: Duplex): NodeSocket {
-    const { setTimeout, setNoDelay } = socket as Partial<net.Socket>;
-    setTimeout?.call(socket, 0);
-    return new NodeSocket(socket as net.Socket, setNoDelay !== undefined);
+  static adopt(stream: Duplex): NodeSocket {
+    const socket = stream as tls.TLSSocket;
+    socket.setTimeout?.(0);
+    socket.allowHalfOpen = true; // TLS has it off
+    // Under Deno's node:https, a write of nothing fails.
+    return new NodeSocket(socket, !socket.encrypted);
   }
 
   static #onData(this: net.Socket, bytes: Uint8Array): void {
@@ -102,13 +107,19 @@ export class NodeSocket implements Conn {
 
   write(bytes: Uint8Array): Promise<void> | void {
     const socket = this.#socket;
+    if (!this.#hasMarks) return this.#writeMarked(toBuffer(bytes));
     socket.write(toBuffer(bytes));
     // Node has tried at once, and holds nothing back: the system has taken everything.
     if (socket.writableLength === 0 && !socket.destroyed) return;
+    // Behind these bytes: called when they have left. (Counts as nothing, but keeps the order.)
+    return this.#writeMarked(NOTHING);
+  }
+
+  /** Resolves when everything up to these bytes has left. */
+  #writeMarked(bytes: Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#rejectWrite = reject;
-      // Behind these bytes: called when they have left. (Counts as nothing, but keeps the order.)
-      socket.write(NOTHING, (error) => {
+      this.#socket.write(bytes, (error) => {
         this.#rejectWrite = null;
         if (error) reject(error);
         else resolve();
