@@ -23,10 +23,13 @@ export interface ParsedRequest {
   readonly fields: readonly string[];
 }
 
-/** The head, unchecked. */
+/** The head, unchecked; never throws. What is no field is left out: {@linkcode checkHead} refuses it. */
 export function createHead({ method, target, fields }: ParsedRequest): RequestHead {
   const headers = new HeaderList();
-  for (let i = 0; i + 1 < fields.length; i += 2) headers.append(fields[i], fields[i + 1]);
+  for (let i = 0; i + 1 < fields.length; i += 2) {
+    const [name, value] = [fields[i], fields[i + 1]];
+    if (isToken(name) && !value.includes("\n")) headers.append(name, value);
+  }
   return { method, target, headers };
 }
 

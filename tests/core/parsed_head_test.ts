@@ -67,4 +67,10 @@ describe("createHead()", () => {
     const { headers } = createHead(parsed({ fields: ["Host", "a", "X", "1", "host", "b"] }));
     assertEquals([...headers], [["host", "a"], ["x", "1"], ["host", "b"]]);
   });
+
+  test("leaves out what is no field, and never throws", () => {
+    const fields = ["Host", "a", "x y", "1", "", "2", "x", "b\nhost: c"];
+    assertEquals([...createHead(parsed({ fields })).headers], [["host", "a"]]);
+    assertThrows(() => check(parsed({ fields })), HandshakeError, "is not a token");
+  });
 });
