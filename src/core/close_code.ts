@@ -5,7 +5,22 @@
  * @module
  */
 
-/** The registered close codes by name. */
+/**
+ * The registered close codes by name.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { CloseCode, connect, serve, type TcpAddr } from "@twoway/websocket";
+ *
+ * const server = await serve({ port: 0 }, (session) => session.close(CloseCode.TryAgainLater));
+ * const { port } = server.addr as TcpAddr;
+ * const session = await connect(`ws://127.0.0.1:${port}/`);
+ * await session.receive();
+ * assertEquals((await session.closed).code, CloseCode.TryAgainLater);
+ * await server.shutdown();
+ * ```
+ */
 export const CloseCode = {
   /** The purpose of the connection is fulfilled. */
   Normal: 1000,
@@ -38,12 +53,36 @@ export const CloseCode = {
   /** Never on the wire: the TLS handshake failed. */
   TlsHandshake: 1015,
 } as const;
-/** One of the registered close codes. */
+/**
+ * One of the registered close codes.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { CloseCode } from "@twoway/websocket";
+ *
+ * // The name of a registered code.
+ * function nameOf(code: CloseCode): string | undefined {
+ *   return Object.entries(CloseCode).find(([, known]) => known === code)?.[0];
+ * }
+ * assertEquals(nameOf(1009), "MessageTooBig");
+ * ```
+ */
 export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];
 
 /**
  * Whether `code` may stand in a Close frame: 1000–1003, 1007–1014, 3000–4999 (RFC 6455
  * section 7.4.2; 1012–1014 are registered with IANA).
+ *
+ * @example
+ * ```ts
+ * import { assert } from "@std/assert";
+ * import { isValidCloseCode } from "@twoway/websocket/core";
+ *
+ * assert(isValidCloseCode(1000));
+ * assert(isValidCloseCode(4999)); // from 4000 on for private use
+ * assert(!isValidCloseCode(1006)); // never on the wire
+ * ```
  */
 export function isValidCloseCode(code: number): boolean {
   if (!Number.isInteger(code)) return false;

@@ -10,6 +10,20 @@ import { CloseCode } from "./close_code.ts";
 /**
  * The peer broke a rule of RFC 6455, of an extension or of our limits on an open connection.
  * `closeCode` is what the Close frame that answers it carries.
+ *
+ * @example
+ * ```ts
+ * import { assert, assertEquals } from "@std/assert";
+ * import { Protocol, ProtocolError } from "@twoway/websocket/core";
+ *
+ * const limits = { maxMessageSize: 100, maxFragments: 10, maxPendingPongs: 1 };
+ * const server = new Protocol({ role: "server", limits });
+ * server.receive(Uint8Array.of(0x81, 0x02, 0x68, 0x69)); // clients mask: this frame is not
+ * const event = server.next();
+ * if (event?.type !== "error") throw new Error("It was let through");
+ * assert(event.error instanceof ProtocolError);
+ * assertEquals(event.error.closeCode, 1002);
+ * ```
  */
 export class ProtocolError extends Error {
   /** The close code that names the kind of fault to the peer. */
@@ -23,7 +37,20 @@ export class ProtocolError extends Error {
   }
 }
 
-/** What a {@linkcode HandshakeError} knows beyond its message. */
+/**
+ * What a {@linkcode HandshakeError} knows beyond its message.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { HandshakeError, type HandshakeErrorInit } from "@twoway/websocket/core";
+ *
+ * const busy: HandshakeErrorInit = { status: 503, headers: [["retry-after", "10"]] };
+ * const error = new HandshakeError("There is no room", busy);
+ * assertEquals(error.status, 503);
+ * assertEquals(error.headers, [["retry-after", "10"]]);
+ * ```
+ */
 export interface HandshakeErrorInit extends ErrorOptions {
   /** The HTTP status of the response that refuses (server) or refused (client). */
   readonly status?: number;
@@ -36,6 +63,21 @@ export interface HandshakeErrorInit extends ErrorOptions {
 /**
  * The opening handshake failed. On a server, `status` and `headers` are the refusal to send; on a
  * client, the refusal received (`status` is undefined where no response came).
+ *
+ * @example
+ * ```ts
+ * import { assertEquals, assertRejects } from "@std/assert";
+ * import { connect, HandshakeError, serve, type TcpAddr } from "@twoway/websocket";
+ *
+ * const accept = () => new Response("Who are you?", { status: 401 });
+ * const server = await serve({ port: 0, accept }, () => {});
+ * const { port } = server.addr as TcpAddr;
+ *
+ * const error = await assertRejects(() => connect(`ws://127.0.0.1:${port}/`), HandshakeError);
+ * assertEquals(error.status, 401);
+ * assertEquals(new TextDecoder().decode(error.body), "Who are you?");
+ * await server.shutdown();
+ * ```
  */
 export class HandshakeError extends Error {
   /** The HTTP status code, where there is a response. */

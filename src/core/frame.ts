@@ -9,7 +9,17 @@
 import { CloseCode } from "./close_code.ts";
 import { ProtocolError } from "./errors.ts";
 
-/** What a frame carries (RFC 6455 section 11.8). */
+/**
+ * What a frame carries (RFC 6455 section 11.8).
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { decodeHeader, Opcode } from "@twoway/websocket/core";
+ *
+ * assertEquals(decodeHeader(Uint8Array.of(0x89, 0x00))?.opcode, Opcode.Ping);
+ * ```
+ */
 export const Opcode = {
   Continuation: 0x0,
   Text: 0x1,
@@ -18,7 +28,21 @@ export const Opcode = {
   Ping: 0x9,
   Pong: 0xa,
 } as const;
-/** One of the six opcodes. */
+/**
+ * One of the six opcodes.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { encodeHeader, Opcode } from "@twoway/websocket/core";
+ *
+ * // An empty frame, as servers send it.
+ * function emptyFrame(opcode: Opcode): Uint8Array {
+ *   return encodeHeader({ fin: true, rsv: 0, opcode, mask: null, length: 0 });
+ * }
+ * assertEquals([...emptyFrame(Opcode.Pong)], [0x8a, 0x00]);
+ * ```
+ */
 export type Opcode = (typeof Opcode)[keyof typeof Opcode];
 
 /** The first bit after FIN: "compressed" under permessage-deflate (RFC 7692 section 6). */
@@ -30,7 +54,21 @@ export const MAX_CONTROL_PAYLOAD = 125;
 /** The longest header: 2 bytes, 8 of length, 4 of masking key. */
 export const MAX_HEADER_SIZE = 14;
 
-/** The head of a frame. */
+/**
+ * The head of a frame.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { encodeHeader, type FrameHeader, Opcode } from "@twoway/websocket/core";
+ *
+ * const text = { fin: true, rsv: 0, opcode: Opcode.Text, length: 5 };
+ * const fromServer: FrameHeader = { ...text, mask: null };
+ * const fromClient: FrameHeader = { ...text, mask: 0x01020304 };
+ * assertEquals([...encodeHeader(fromServer)], [0x81, 0x05]);
+ * assertEquals([...encodeHeader(fromClient)], [0x81, 0x85, 1, 2, 3, 4]);
+ * ```
+ */
 export interface FrameHeader {
   /** Whether this is the last frame of its message. */
   readonly fin: boolean;
@@ -44,7 +82,22 @@ export interface FrameHeader {
   readonly length: number;
 }
 
-/** A header read from bytes, and how many of them it took. */
+/**
+ * A header read from bytes, and how many of them it took.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { type DecodedHeader, decodeHeader } from "@twoway/websocket/core";
+ *
+ * // The frame's payload, as far as it is there; still masked if the frame is.
+ * function payload(bytes: Uint8Array, { size, length }: DecodedHeader): Uint8Array {
+ *   return bytes.subarray(size, size + length);
+ * }
+ * const bytes = Uint8Array.of(0x81, 0x02, 0x68, 0x69);
+ * assertEquals([...payload(bytes, decodeHeader(bytes)!)], [0x68, 0x69]);
+ * ```
+ */
 export interface DecodedHeader extends FrameHeader {
   /** Bytes of the header itself. */
   readonly size: number;
@@ -64,8 +117,12 @@ export function isControl(opcode: number): boolean {
  *
  * @example
  * ```ts
- * import { decodeHeader } from "@twoway/websocket/core";
- * decodeHeader(Uint8Array.of(0x81, 0x02, 0x68, 0x69)); // { fin: true, opcode: 1, length: 2, size: 2, … }
+ * import { assertEquals } from "@std/assert";
+ * import { decodeHeader, Opcode } from "@twoway/websocket/core";
+ *
+ * const header = decodeHeader(Uint8Array.of(0x81, 0x02, 0x68, 0x69));
+ * assertEquals(header, { fin: true, rsv: 0, opcode: Opcode.Text, mask: null, length: 2, size: 2 });
+ * assertEquals(decodeHeader(Uint8Array.of(0x81)), null); // the second byte is missing
  * ```
  */
 export function decodeHeader(
@@ -183,7 +240,18 @@ export function writeHead(
   return mask === null ? at : writeUint32(target, at, mask);
 }
 
-/** The bytes of a frame's header. */
+/**
+ * The bytes of a frame's header.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { encodeHeader, Opcode } from "@twoway/websocket/core";
+ *
+ * const header = { fin: true, rsv: 0, opcode: Opcode.Binary, mask: null, length: 300 };
+ * assertEquals([...encodeHeader(header)], [0x82, 126, 0x01, 0x2c]);
+ * ```
+ */
 export function encodeHeader(header: FrameHeader): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(headerSize(header.length, header.mask !== null));
   writeHeader(bytes, 0, header);

@@ -35,7 +35,26 @@ export interface CheckedOpening {
   readonly extensions: readonly ExtensionOffer[];
 }
 
-/** The same in HTTP/1.1. */
+/**
+ * The same in HTTP/1.1.
+ *
+ * @example
+ * ```ts
+ * import { assert } from "@std/assert";
+ * import { type CheckedRequest, createResponse } from "@twoway/websocket/core";
+ *
+ * const request: CheckedRequest = {
+ *   key: "dGhlIHNhbXBsZSBub25jZQ==",
+ *   host: "localhost",
+ *   origin: null,
+ *   protocols: ["chat.v2", "chat.v1"],
+ *   extensions: [],
+ * };
+ * const protocol = request.protocols.find((offer) => offer === "chat.v1");
+ * const response = new TextDecoder().decode(await createResponse(request, { protocol }));
+ * assert(response.includes("Sec-WebSocket-Protocol: chat.v1\r\n"));
+ * ```
+ */
 export interface CheckedRequest extends CheckedOpening {
   /** `Sec-WebSocket-Key`, as it was written. */
   readonly key: string;
@@ -58,7 +77,17 @@ export async function acceptKey(key: string): Promise<string> {
   return toBase64(new Uint8Array(hash));
 }
 
-/** A `Sec-WebSocket-Key` from 16 random bytes (RFC 6455 section 4.1). */
+/**
+ * A `Sec-WebSocket-Key` from 16 random bytes (RFC 6455 section 4.1).
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { createKey } from "@twoway/websocket/core";
+ *
+ * assertEquals(createKey(crypto.getRandomValues(new Uint8Array(16))).length, 24);
+ * ```
+ */
 export function createKey(random: Uint8Array): string {
   if (random.length !== 16) throw new TypeError(`A key takes 16 bytes, not ${random.length}`);
   return toBase64(random);
@@ -69,7 +98,21 @@ function toBase64(bytes: Uint8Array): string {
   return btoa(String.fromCharCode.apply(null, bytes as unknown as number[]));
 }
 
-/** Whether a request asks for a WebSocket; any other is plain HTTP. */
+/**
+ * Whether a request asks for a WebSocket; any other is plain HTTP.
+ *
+ * @example
+ * ```ts
+ * import { assert } from "@std/assert";
+ * import { HeaderList, isUpgradeRequest } from "@twoway/websocket/core";
+ *
+ * const headers = new HeaderList();
+ * const request = { method: "GET", target: "/", headers };
+ * assert(!isUpgradeRequest(request));
+ * headers.append("Upgrade", "WebSocket");
+ * assert(isUpgradeRequest(request));
+ * ```
+ */
 export function isUpgradeRequest({ headers }: RequestHead): boolean {
   return listHas(headers, "upgrade", "websocket");
 }
@@ -77,6 +120,20 @@ export function isUpgradeRequest({ headers }: RequestHead): boolean {
 /**
  * Checks a request to open a WebSocket (RFC 6455 section 4.2.1). Throws a
  * {@linkcode HandshakeError} with the status and header fields of the refusal: 400, 405 or 426.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals, assertThrows } from "@std/assert";
+ * import { checkRequest, createKey, createRequest, HandshakeError } from "@twoway/websocket/core";
+ *
+ * const key = createKey(crypto.getRandomValues(new Uint8Array(16)));
+ * const head = createRequest({ host: "localhost", target: "/", key, protocols: ["chat.v1"] });
+ * assertEquals(checkRequest(head).protocols, ["chat.v1"]);
+ *
+ * const post = { ...head, method: "POST" };
+ * const error = assertThrows(() => checkRequest(post), HandshakeError);
+ * assertEquals(error.status, 405);
+ * ```
  */
 export function checkRequest(head: RequestHead): CheckedRequest {
   const { method, headers } = head;
@@ -146,7 +203,27 @@ function checkOffers(headers: HeaderList): string[] {
   return protocols;
 }
 
-/** What the server adds to its response. */
+/**
+ * What the server adds to its response.
+ *
+ * @example
+ * ```ts
+ * import { assert } from "@std/assert";
+ * import {
+ *   checkRequest,
+ *   createKey,
+ *   createRequest,
+ *   createResponse,
+ *   type ResponseOptions,
+ * } from "@twoway/websocket/core";
+ *
+ * const options: ResponseOptions = { headers: { "Set-Cookie": "seen=1" } };
+ * const key = createKey(crypto.getRandomValues(new Uint8Array(16)));
+ * const request = checkRequest(createRequest({ host: "localhost", target: "/", key }));
+ * const response = new TextDecoder().decode(await createResponse(request, options));
+ * assert(response.includes("Set-Cookie: seen=1\r\n"));
+ * ```
+ */
 export interface ResponseOptions {
   /** One of the subprotocols offered. */
   readonly protocol?: string;
@@ -160,6 +237,23 @@ export interface ResponseOptions {
  * The bytes of the 101 response to a request that has been checked (RFC 6455 section 4.2.2). Rejects
  * with a `TypeError` for a subprotocol or an extension that was not offered, and for header fields
  * that can't be written or are the handshake's own.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { checkRequest, createRequest, createResponse } from "@twoway/websocket/core";
+ *
+ * const key = "dGhlIHNhbXBsZSBub25jZQ=="; // the sample of RFC 6455
+ * const request = checkRequest(createRequest({ host: "localhost", target: "/", key }));
+ * assertEquals(new TextDecoder().decode(await createResponse(request)).split("\r\n"), [
+ *   "HTTP/1.1 101 Switching Protocols",
+ *   "Upgrade: websocket",
+ *   "Connection: Upgrade",
+ *   "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+ *   "",
+ *   "",
+ * ]);
+ * ```
  */
 export async function createResponse(
   request: CheckedRequest,
@@ -188,7 +282,24 @@ export async function createResponse(
   return encodeResponse({ status: 101, headers: fields });
 }
 
-/** What a client asks for. */
+/**
+ * What a client asks for.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { createKey, createRequest, type RequestOptions } from "@twoway/websocket/core";
+ *
+ * const options: RequestOptions = {
+ *   host: "app.example:8000",
+ *   target: "/chat?room=1",
+ *   key: createKey(crypto.getRandomValues(new Uint8Array(16))),
+ *   protocols: ["chat.v1"],
+ *   headers: { authorization: "Bearer 123" },
+ * };
+ * assertEquals(createRequest(options).target, "/chat?room=1");
+ * ```
+ */
 export interface RequestOptions {
   /** Host and port, as in the Host field. */
   readonly host: string;
@@ -209,6 +320,18 @@ export interface RequestOptions {
 /**
  * A request to open a WebSocket (RFC 6455 section 4.1). Throws a `TypeError` for subprotocols that
  * are not tokens or not unique, for an Origin given twice, and for whatever can't stand in a request.
+ *
+ * @example
+ * ```ts
+ * import { assert, assertEquals } from "@std/assert";
+ * import { createKey, createRequest, encodeRequest } from "@twoway/websocket/core";
+ *
+ * const key = createKey(crypto.getRandomValues(new Uint8Array(16)));
+ * const request = createRequest({ host: "app.example", target: "/chat", key });
+ * assertEquals(request.headers.get("upgrade"), "websocket");
+ * const bytes = encodeRequest(request); // ready to be written
+ * assert(new TextDecoder().decode(bytes).startsWith("GET /chat HTTP/1.1\r\n"));
+ * ```
  */
 export function createRequest(options: RequestOptions): RequestHead {
   const { host, target, key, protocols = [], extensions = "", origin } = options;
@@ -249,7 +372,23 @@ export function checkProtocols(protocols: readonly string[]): void {
   }
 }
 
-/** What server and client have agreed on. */
+/**
+ * What server and client have agreed on.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { type Agreement, checkResponse, HeaderList } from "@twoway/websocket/core";
+ *
+ * const headers = new HeaderList();
+ * headers.append("Upgrade", "websocket");
+ * headers.append("Connection", "Upgrade");
+ * headers.append("Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+ * const request = { host: "localhost", target: "/", key: "dGhlIHNhbXBsZSBub25jZQ==" };
+ * const agreement: Agreement = await checkResponse({ status: 101, reason: "", headers }, request);
+ * assertEquals(agreement, { protocol: "", extensions: [] });
+ * ```
+ */
 export interface Agreement {
   /** The subprotocol; empty for none. */
   readonly protocol: string;
@@ -260,6 +399,18 @@ export interface Agreement {
 /**
  * Checks the response to a request (RFC 6455 section 4.1). Rejects with a
  * {@linkcode HandshakeError} that has the response's status and header fields.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals, assertRejects } from "@std/assert";
+ * import { checkResponse, createKey, HandshakeError, HeaderList } from "@twoway/websocket/core";
+ *
+ * const key = createKey(crypto.getRandomValues(new Uint8Array(16)));
+ * const refusal = { status: 404, reason: "Not Found", headers: new HeaderList() };
+ * const request = { host: "localhost", target: "/", key };
+ * const error = await assertRejects(() => checkResponse(refusal, request), HandshakeError);
+ * assertEquals(error.status, 404);
+ * ```
  */
 export async function checkResponse(
   { status, headers }: ResponseHead,

@@ -8,7 +8,26 @@
 import { HandshakeError } from "./errors.ts";
 import { show } from "./show.ts";
 
-/** Header fields as users give them. */
+/**
+ * Header fields as users give them.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { createKey, createRequest, type HeadersInput } from "@twoway/websocket/core";
+ *
+ * const key = createKey(crypto.getRandomValues(new Uint8Array(16)));
+ * const forms: HeadersInput[] = [
+ *   { "X-Team": "blue" },
+ *   [["X-Team", "blue"]],
+ *   new Headers({ "X-Team": "blue" }),
+ * ];
+ * for (const headers of forms) {
+ *   const request = createRequest({ host: "localhost", target: "/", key, headers });
+ *   assertEquals(request.headers.get("x-team"), "blue");
+ * }
+ * ```
+ */
 export type HeadersInput =
   | Headers
   | Readonly<Record<string, string>>
@@ -30,7 +49,22 @@ const KNOWN_STARTS: ReadonlyMap<string, string> = new Map(
   ].map((name) => [name, `\n${name}:`]),
 );
 
-/** Header fields in the order received; names in lower case, repeated ones kept apart. */
+/**
+ * Header fields in the order received; names in lower case, repeated ones kept apart.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { HeaderList } from "@twoway/websocket/core";
+ *
+ * const headers = new HeaderList();
+ * headers.append("Accept", "text/html");
+ * headers.append("accept", "text/plain");
+ * assertEquals(headers.get("ACCEPT"), "text/html, text/plain");
+ * assertEquals(headers.getAll("accept"), ["text/html", "text/plain"]);
+ * assertEquals(headers.get("cookie"), null);
+ * ```
+ */
 export class HeaderList implements Iterable<[name: string, value: string]> {
   /**
    * One text for all fields, each as LF, name, colon and value: strings of its own for each would be
@@ -150,7 +184,24 @@ export function isSpace(code: number): boolean {
   return code === 0x20 || code === 0x09;
 }
 
-/** One extension of a `Sec-WebSocket-Extensions` list, with its parameters in order. */
+/**
+ * One extension of a `Sec-WebSocket-Extensions` list, with its parameters in order.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { type ExtensionOffer, formatExtensions } from "@twoway/websocket/core";
+ *
+ * const offer: ExtensionOffer = {
+ *   name: "permessage-deflate",
+ *   params: [["client_max_window_bits", null], ["server_max_window_bits", "10"]],
+ * };
+ * assertEquals(
+ *   formatExtensions([offer]),
+ *   "permessage-deflate; client_max_window_bits; server_max_window_bits=10",
+ * );
+ * ```
+ */
 export interface ExtensionOffer {
   /** The registered name, such as `"permessage-deflate"`. */
   readonly name: string;
@@ -241,7 +292,18 @@ class Scanner {
   }
 }
 
-/** Writes a `Sec-WebSocket-Extensions` list. */
+/**
+ * Writes a `Sec-WebSocket-Extensions` list.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { formatExtensions, offerDeflate } from "@twoway/websocket/core";
+ *
+ * const offer = offerDeflate({ contextTakeover: true, windowBits: 15 });
+ * assertEquals(formatExtensions([offer]), "permessage-deflate; client_max_window_bits");
+ * ```
+ */
 export function formatExtensions(extensions: readonly ExtensionOffer[]): string {
   return extensions.map(({ name, params }) =>
     [name, ...params.map(([param, value]) => value === null ? param : `${param}=${value}`)]

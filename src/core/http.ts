@@ -13,7 +13,20 @@ import { show } from "./show.ts";
 import { STATUS_TEXT } from "./status_text.ts";
 import { decodeUtf8 } from "./utf8.ts";
 
-/** What bounds a head. */
+/**
+ * What bounds a head.
+ *
+ * @example
+ * ```ts
+ * import { assertThrows } from "@std/assert";
+ * import { type HeadLimits, HeadReader } from "@twoway/websocket/core";
+ *
+ * const limits: HeadLimits = { maxHeaderSize: 1000, maxHeaderLine: 20, maxHeaders: 10 };
+ * const reader = HeadReader.forRequests(limits);
+ * const bytes = new TextEncoder().encode("GET /too/long/for/this HTTP/1.1\r\n");
+ * assertThrows(() => reader.receive(bytes), Error, "limits.maxHeaderLine");
+ * ```
+ */
 export interface HeadLimits {
   /** Bytes in all, line ends included. */
   readonly maxHeaderSize: number;
@@ -23,7 +36,21 @@ export interface HeadLimits {
   readonly maxHeaders: number;
 }
 
-/** A request without its body. */
+/**
+ * A request without its body.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { encodeRequest, HeaderList, type RequestHead } from "@twoway/websocket/core";
+ *
+ * const headers = new HeaderList();
+ * headers.append("Host", "localhost");
+ * const head: RequestHead = { method: "GET", target: "/", headers };
+ * const text = new TextDecoder().decode(encodeRequest(head));
+ * assertEquals(text, "GET / HTTP/1.1\r\nhost: localhost\r\n\r\n");
+ * ```
+ */
 export interface RequestHead {
   /** Such as `"GET"`, in the case received. */
   readonly method: string;
@@ -33,7 +60,20 @@ export interface RequestHead {
   readonly headers: HeaderList;
 }
 
-/** A response without its body. */
+/**
+ * A response without its body.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { HeadReader, type ResponseHead } from "@twoway/websocket/core";
+ *
+ * const limits = { maxHeaderSize: 16_384, maxHeaderLine: 8192, maxHeaders: 100 };
+ * const bytes = new TextEncoder().encode("HTTP/1.1 503 Busy\r\nRetry-After: 5\r\n\r\n");
+ * const { status, headers }: ResponseHead = HeadReader.forResponses(limits).receive(bytes)!;
+ * assertEquals([status, headers.get("retry-after")], [503, "5"]);
+ * ```
+ */
 export interface ResponseHead {
   /** The status code, three digits. */
   readonly status: number;
@@ -63,7 +103,23 @@ interface HeadKind<Head> {
   readonly fail: (why: string, status?: number) => HandshakeError;
 }
 
-/** Reads one head from bytes that are cut anywhere. */
+/**
+ * Reads one head from bytes that are cut anywhere.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { HeadReader } from "@twoway/websocket/core";
+ *
+ * const limits = { maxHeaderSize: 16_384, maxHeaderLine: 8192, maxHeaders: 100 };
+ * const reader = HeadReader.forRequests(limits);
+ * const encoder = new TextEncoder();
+ * assertEquals(reader.receive(encoder.encode("GET /chat HTTP/1.1\r\nHost: loc")), null);
+ * const head = reader.receive(encoder.encode("alhost\r\n\r\nand more"));
+ * assertEquals([head?.target, head?.headers.get("host")], ["/chat", "localhost"]);
+ * assertEquals(new TextDecoder().decode(reader.rest), "and more");
+ * ```
+ */
 export class HeadReader<Head> {
   /** Bytes behind the head, once it is complete: a copy. */
   rest: Uint8Array = NOTHING;
@@ -296,7 +352,18 @@ export function requestBodyFraming({ headers }: RequestHead): BodyFraming {
   return { kind: "length", length: Number(lengths[0]) };
 }
 
-/** The bytes of a request's head. Throws a `TypeError` for what can't stand in it. */
+/**
+ * The bytes of a request's head. Throws a `TypeError` for what can't stand in it.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { encodeRequest, HeaderList } from "@twoway/websocket/core";
+ *
+ * const bytes = encodeRequest({ method: "HEAD", target: "/", headers: new HeaderList() });
+ * assertEquals(new TextDecoder().decode(bytes), "HEAD / HTTP/1.1\r\n\r\n");
+ * ```
+ */
 export function encodeRequest({ method, target, headers }: RequestHead): Uint8Array<ArrayBuffer> {
   if (!isToken(method)) throw new TypeError(`Method ${show(method)} is not a token`);
   if (!/^[\x21-\x7e]+$/.test(target)) {
@@ -305,7 +372,19 @@ export function encodeRequest({ method, target, headers }: RequestHead): Uint8Ar
   return encodeHead(`${method} ${target} HTTP/1.1`, headers);
 }
 
-/** What a response's head is made of. */
+/**
+ * What a response's head is made of.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { encodeResponse, type ResponseInit } from "@twoway/websocket/core";
+ *
+ * const init: ResponseInit = { status: 429, headers: new Headers({ "retry-after": "10" }) };
+ * const text = new TextDecoder().decode(encodeResponse(init));
+ * assertEquals(text, "HTTP/1.1 429 Too Many Requests\r\nretry-after: 10\r\n\r\n");
+ * ```
+ */
 export interface ResponseInit {
   /** The status code. */
   readonly status: number;
@@ -315,7 +394,19 @@ export interface ResponseInit {
   readonly headers: Iterable<readonly [name: string, value: string]>;
 }
 
-/** The bytes of a response's head. Throws a `TypeError` for what can't stand in it. */
+/**
+ * The bytes of a response's head. Throws a `TypeError` for what can't stand in it.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { encodeResponse } from "@twoway/websocket/core";
+ *
+ * const bytes = encodeResponse({ status: 404, headers: [["Connection", "close"]] });
+ * const text = new TextDecoder().decode(bytes);
+ * assertEquals(text, "HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n");
+ * ```
+ */
 export function encodeResponse({ status, reason, headers }: ResponseInit): Uint8Array<ArrayBuffer> {
   if (!Number.isInteger(status) || status < 100 || status > 999) {
     throw new TypeError(`Status ${status} is not a number of three digits`);

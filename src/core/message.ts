@@ -11,10 +11,38 @@ import { Opcode } from "./frame.ts";
 import { applyMask, unmask } from "./mask.ts";
 import { decodeUtf8, Utf8Validator } from "./utf8.ts";
 
-/** A message: text as a string, binary as bytes that belong to the receiver alone. */
+/**
+ * A message: text as a string, binary as bytes that belong to the receiver alone.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import type { Message } from "@twoway/websocket";
+ *
+ * const describe = (message: Message): string =>
+ *   typeof message === "string" ? `text: ${message}` : `${message.length} bytes`;
+ *
+ * assertEquals(describe("hello"), "text: hello");
+ * assertEquals(describe(Uint8Array.of(1, 2, 3)), "3 bytes");
+ * ```
+ */
 export type Message = string | Uint8Array<ArrayBuffer>;
 
-/** What bounds a message on its way in. */
+/**
+ * What bounds a message on its way in.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { type MessageLimits, Protocol } from "@twoway/websocket/core";
+ *
+ * const small: MessageLimits = { maxMessageSize: 1, maxFragments: 1 };
+ * const server = new Protocol({ role: "server", limits: { ...small, maxPendingPongs: 1 } });
+ * server.receive(Uint8Array.of(0x81, 0x82, 1, 2, 3, 4)); // 2 bytes are announced
+ * const event = server.next();
+ * assertEquals(event?.type === "error" && event.error.closeCode, 1009);
+ * ```
+ */
 export interface MessageLimits {
   /** The longest message accepted, in bytes. Checked before buffering. */
   readonly maxMessageSize: number;

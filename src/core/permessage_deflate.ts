@@ -12,7 +12,26 @@ import { show } from "./show.ts";
 /** The registered name of the extension. */
 export const PERMESSAGE_DEFLATE = "permessage-deflate";
 
-/** Compresses messages one by one; see {@linkcode MessageCodec}. */
+/**
+ * Compresses messages one by one; see {@linkcode MessageCodec}.
+ *
+ * @example
+ * ```ts
+ * import { assert } from "@std/assert";
+ * import { constants, deflateRawSync } from "node:zlib";
+ * import type { Deflater } from "@twoway/websocket/core";
+ *
+ * const deflater: Deflater = {
+ *   deflate: (bytes) => {
+ *     const { Z_SYNC_FLUSH: finishFlush } = constants;
+ *     return deflateRawSync(bytes, { finishFlush }).subarray(0, -4); // less 00 00 ff ff
+ *   },
+ *   reset: () => {}, // each message is compressed on its own
+ * };
+ * const bytes = await deflater.deflate(new Uint8Array(1000));
+ * assert(bytes.length < 20);
+ * ```
+ */
 export interface Deflater {
   /**
    * The DEFLATE blocks of one message, flushed to a byte boundary, less the `00 00 ff ff` at their
@@ -27,10 +46,43 @@ export interface Deflater {
 /**
  * Takes what a message inflates to, piece by piece. The piece is the receiver's only for the call;
  * `isWhole` says that the message consists of this piece alone. What the sink throws ends the work.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import type { InflateSink } from "@twoway/websocket/core";
+ *
+ * const pieces: Uint8Array[] = [];
+ * const sink: InflateSink = (piece) => {
+ *   if (pieces.length === 100) throw new RangeError("Too much");
+ *   pieces.push(piece.slice()); // a copy: the piece is ours only for the call
+ * };
+ * sink(Uint8Array.of(1, 2, 3), true);
+ * assertEquals(pieces.length, 1);
+ * ```
  */
 export type InflateSink = (piece: Uint8Array, isWhole: boolean) => void;
 
-/** Inflates messages one by one; see {@linkcode MessageCodec}. */
+/**
+ * Inflates messages one by one; see {@linkcode MessageCodec}.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { constants, inflateRawSync } from "node:zlib";
+ * import type { Inflater } from "@twoway/websocket/core";
+ *
+ * const inflater: Inflater = {
+ *   inflate(bytes, isLast, sink) {
+ *     if (!isLast) throw new Error("This one takes whole messages");
+ *     const { Z_SYNC_FLUSH: finishFlush } = constants;
+ *     sink(inflateRawSync(bytes, { finishFlush, maxOutputLength: 1_000_000 }), true);
+ *   },
+ * };
+ * const hello = Uint8Array.of(0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00);
+ * inflater.inflate(hello, true, (piece) => assertEquals(new TextDecoder().decode(piece), "Hello"));
+ * ```
+ */
 export interface Inflater {
   /**
    * Inflates the next bytes of a message, of which `isLast` are the last: as if `00 00 ff ff` stood
@@ -41,7 +93,31 @@ export interface Inflater {
   inflate(bytes: Uint8Array, isLast: boolean, sink: InflateSink): void | Promise<void>;
 }
 
-/** Compression for both directions of one connection. */
+/**
+ * Compression for both directions of one connection.
+ *
+ * @example
+ * ```ts
+ * import { assert } from "@std/assert";
+ * import { constants, deflateRawSync, inflateRawSync } from "node:zlib";
+ * import { type MessageCodec, Protocol } from "@twoway/websocket/core";
+ *
+ * const options = { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: 1_000_000 };
+ * const codec: MessageCodec = {
+ *   deflater: {
+ *     deflate: (bytes) => deflateRawSync(bytes, options).subarray(0, -4),
+ *     reset: () => {},
+ *   },
+ *   inflater: { inflate: (bytes, _isLast, sink) => sink(inflateRawSync(bytes, options), true) },
+ *   threshold: 100,
+ *   key: "each message by itself",
+ * };
+ * const limits = { maxMessageSize: 1_000_000, maxFragments: 1, maxPendingPongs: 1 };
+ * const server = new Protocol({ role: "server", limits, codec });
+ * server.sendMessage("long ".repeat(1000));
+ * assert(server.takeOutput()!.length < 100);
+ * ```
+ */
 export interface MessageCodec {
   /** For messages sent. */
   readonly deflater: Deflater;
@@ -56,7 +132,24 @@ export interface MessageCodec {
   readonly key: string;
 }
 
-/** What both sides have agreed on (RFC 7692 section 7.1). */
+/**
+ * What both sides have agreed on (RFC 7692 section 7.1).
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { acceptDeflate, type DeflateParams, offerDeflate } from "@twoway/websocket/core";
+ *
+ * const wish = { contextTakeover: false, windowBits: 15 };
+ * const params: DeflateParams = acceptDeflate([offerDeflate(wish)], wish)!.params;
+ * assertEquals(params, {
+ *   serverNoContextTakeover: true,
+ *   clientNoContextTakeover: true,
+ *   serverMaxWindowBits: 15,
+ *   clientMaxWindowBits: 15,
+ * });
+ * ```
+ */
 export interface DeflateParams {
   /** The server compresses each message on its own. */
   readonly serverNoContextTakeover: boolean;
@@ -68,7 +161,23 @@ export interface DeflateParams {
   readonly clientMaxWindowBits: number;
 }
 
-/** What one side would like. */
+/**
+ * What one side would like.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { type DeflateWish, offerDeflate } from "@twoway/websocket/core";
+ *
+ * const small: DeflateWish = { contextTakeover: false, windowBits: 10 };
+ * assertEquals(offerDeflate(small).params.map(([name]) => name), [
+ *   "server_no_context_takeover",
+ *   "client_no_context_takeover",
+ *   "server_max_window_bits",
+ *   "client_max_window_bits",
+ * ]);
+ * ```
+ */
 export interface DeflateWish {
   /** Whether messages may refer to earlier ones, at the price of memory for the session's life. */
   readonly contextTakeover: boolean;
@@ -131,6 +240,21 @@ function checkParam(name: string, value: string | null): void {
 /**
  * Chooses the first of a client's offers that is valid; `null` if none is, or none was made (RFC
  * 7692 section 5.1: an invalid offer is declined, never an error).
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { acceptDeflate, formatExtensions } from "@twoway/websocket/core";
+ *
+ * const wish = { contextTakeover: false, windowBits: 15 };
+ * const offers = [{ name: "permessage-deflate", params: [] }];
+ * const { answer } = acceptDeflate(offers, wish)!;
+ * assertEquals(
+ *   formatExtensions([answer]),
+ *   "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
+ * );
+ * assertEquals(acceptDeflate([], wish), null); // not offered
+ * ```
  */
 export function acceptDeflate(
   offers: readonly ExtensionOffer[],
@@ -182,7 +306,20 @@ function extension(
   return { name: PERMESSAGE_DEFLATE, params: list };
 }
 
-/** What a client offers. */
+/**
+ * What a client offers.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { offerDeflate } from "@twoway/websocket/core";
+ *
+ * assertEquals(offerDeflate({ contextTakeover: true, windowBits: 15 }), {
+ *   name: "permessage-deflate",
+ *   params: [["client_max_window_bits", null]],
+ * });
+ * ```
+ */
 export function offerDeflate({ contextTakeover, windowBits }: DeflateWish): ExtensionOffer {
   const isLimited = windowBits < MAX_WINDOW_BITS;
   const { name, params } = extension(
@@ -202,6 +339,17 @@ export function offerDeflate({ contextTakeover, windowBits }: DeflateWish): Exte
 /**
  * Checks a server's answer to our offer. Throws a {@linkcode HandshakeError} if it is invalid or
  * grants less than what was asked for (RFC 7692 section 7.1).
+ *
+ * @example
+ * ```ts
+ * import { assertEquals, assertThrows } from "@std/assert";
+ * import { checkDeflate, HandshakeError, offerDeflate } from "@twoway/websocket/core";
+ *
+ * const offer = offerDeflate({ contextTakeover: true, windowBits: 10 });
+ * const answer = { name: offer.name, params: [["server_max_window_bits", "9"]] as const };
+ * assertEquals(checkDeflate(answer, offer).serverMaxWindowBits, 9);
+ * assertThrows(() => checkDeflate({ ...answer, params: [] }, offer), HandshakeError, "missing");
+ * ```
  */
 export function checkDeflate(answer: ExtensionOffer, offer: ExtensionOffer): DeflateParams {
   try {

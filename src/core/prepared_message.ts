@@ -12,6 +12,22 @@ import { encodeFrame } from "./whole_frame.ts";
 /**
  * A message encoded once for many connections, and compressed once for each way in which they
  * compress; for servers, since clients mask each frame anew. Made by {@linkcode prepareMessage}.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { type PreparedMessage, prepareMessage, Protocol } from "@twoway/websocket/core";
+ *
+ * function broadcast(message: PreparedMessage, connections: Protocol[]): void {
+ *   for (const connection of connections) connection.sendPrepared(message);
+ * }
+ * const limits = { maxMessageSize: 100, maxFragments: 10, maxPendingPongs: 1 };
+ * const connections = [1, 2].map(() => new Protocol({ role: "server", limits }));
+ * broadcast(prepareMessage("hi"), connections);
+ * for (const connection of connections) {
+ *   assertEquals([...connection.takeOutput()!], [0x81, 0x02, 0x68, 0x69]);
+ * }
+ * ```
  */
 export class PreparedMessage {
   /** Bytes of its payload. */
@@ -62,8 +78,10 @@ export class PreparedMessage {
  *
  * @example
  * ```ts
+ * import { assertEquals } from "@std/assert";
  * import { prepareMessage } from "@twoway/websocket/core";
- * prepareMessage("hi").frame; // 81 02 68 69
+ *
+ * assertEquals([...prepareMessage("hi").frame], [0x81, 0x02, 0x68, 0x69]);
  * ```
  */
 export function prepareMessage(

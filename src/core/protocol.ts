@@ -21,10 +21,42 @@ import { type DirectWriter, Sender } from "./sender.ts";
 /**
  * `"open"` while neither side has ended, `"closing"` while one has, `"closed"` once both have: we
  * by sending a Close frame, the peer by sending one or by breaking a rule.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { connect, serve, type State, type TcpAddr } from "@twoway/websocket";
+ *
+ * const server = await serve({ port: 0 }, {});
+ * const { port } = server.addr as TcpAddr;
+ * const session = await connect(`ws://127.0.0.1:${port}/`);
+ * const states: State[] = [session.state];
+ * const closed = session.close(1000);
+ * states.push(session.state);
+ * await closed;
+ * states.push(session.state);
+ * assertEquals(states, ["open", "closing", "closed"]);
+ * await server.shutdown();
+ * ```
  */
 export type State = "open" | "closing" | "closed";
 
-/** The peer broke a rule. */
+/**
+ * The peer broke a rule.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { type ErrorEvent, Protocol, ProtocolError } from "@twoway/websocket/core";
+ *
+ * const limits = { maxMessageSize: 100, maxFragments: 10, maxPendingPongs: 1 };
+ * const server = new Protocol({ role: "server", limits });
+ * const event: ErrorEvent = server.fail(new ProtocolError("That will do", 1008));
+ * server.answerClose();
+ * assertEquals(event.error.closeCode, 1008);
+ * assertEquals([...server.takeOutput()!.subarray(0, 4)], [0x88, 14, 0x03, 0xf0]); // Close, 1008
+ * ```
+ */
 export interface ErrorEvent {
   /** Tells it from what was {@linkcode Received}. */
   readonly type: "error";
@@ -35,16 +67,61 @@ export interface ErrorEvent {
 /**
  * What the bytes received amount to. A ping has been answered when it is reported. Nothing follows
  * a `"close"` (the peer's Close frame; code 1005 if it had none) or an `"error"`.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import type { Event } from "@twoway/websocket/core";
+ *
+ * function describe(event: Event): string {
+ *   if (event.type === "close") return `close ${event.code}`;
+ *   if (event.type === "error") return `error ${event.error.closeCode}`;
+ *   return `${event.type} of ${event.data.length}`;
+ * }
+ * assertEquals(describe({ type: "message", data: "hi" }), "message of 2");
+ * ```
  */
 export type Event = Received | ErrorEvent;
 
-/** What a {@linkcode Protocol} must not exceed. */
+/**
+ * What a {@linkcode Protocol} must not exceed.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { Protocol, type ProtocolLimits } from "@twoway/websocket/core";
+ *
+ * const limits: ProtocolLimits = {
+ *   maxMessageSize: 1_048_576,
+ *   maxFragments: 65_536,
+ *   maxPendingPongs: 128,
+ * };
+ * assertEquals(new Protocol({ role: "server", limits }).state, "open");
+ * ```
+ */
 export interface ProtocolLimits extends MessageLimits {
   /** The most pongs waiting to be written; past that the newest replaces the last. */
   readonly maxPendingPongs: number;
 }
 
-/** How to make a {@linkcode Protocol}. */
+/**
+ * How to make a {@linkcode Protocol}.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { Protocol, type ProtocolOptions } from "@twoway/websocket/core";
+ *
+ * const options: ProtocolOptions = {
+ *   role: "client",
+ *   limits: { maxMessageSize: 1_048_576, maxFragments: 65_536, maxPendingPongs: 128 },
+ *   maskKey: () => crypto.getRandomValues(new Uint32Array(1))[0],
+ * };
+ * const client = new Protocol(options);
+ * client.sendMessage("hi");
+ * assertEquals(client.takeOutput()!.length, 2 + 4 + 2); // header, masking key, payload
+ * ```
+ */
 export type ProtocolOptions =
   | {
     readonly role: "server";
@@ -70,14 +147,17 @@ export type ProtocolOptions =
  *
  * @example
  * ```ts
+ * import { assertEquals } from "@std/assert";
  * import { Protocol } from "@twoway/websocket/core";
  *
  * const limits = { maxMessageSize: 1_048_576, maxFragments: 65_536, maxPendingPongs: 128 };
  * const server = new Protocol({ role: "server", limits });
  * server.receive(Uint8Array.of(0x81, 0x82, 1, 2, 3, 4, 0x69, 0x6b)); // "hi", masked
- * const event = server.next(); // { type: "message", data: "hi" }
+ * const event = server.next();
+ * assertEquals(event, { type: "message", data: "hi" });
  * if (event?.type === "message") server.sendMessage(event.data);
- * server.takeOutput(); // 81 02 68 69
+ * assertEquals([...server.takeOutput()!], [0x81, 0x02, 0x68, 0x69]);
+ * server.outputWritten();
  * ```
  */
 export class Protocol {

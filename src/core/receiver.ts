@@ -28,10 +28,41 @@ import {
 import type { Inflater, InflateSink } from "./permessage_deflate.ts";
 import { TextBatch } from "./text_batch.ts";
 
-/** Which end of the connection this is. */
+/**
+ * Which end of the connection this is.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { Protocol, type Role } from "@twoway/websocket/core";
+ *
+ * const limits = { maxMessageSize: 100, maxFragments: 10, maxPendingPongs: 1 };
+ * const maskKey = () => crypto.getRandomValues(new Uint32Array(1))[0];
+ * const create = (role: Role) =>
+ *   new Protocol(role === "server" ? { role, limits } : { role, limits, maskKey });
+ * assertEquals(create("client").role, "client");
+ * ```
+ */
 export type Role = "client" | "server";
 
-/** What frames amount to once they are complete. */
+/**
+ * What frames amount to once they are complete.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { Protocol, type Received } from "@twoway/websocket/core";
+ *
+ * const limits = { maxMessageSize: 100, maxFragments: 10, maxPendingPongs: 1 };
+ * const server = new Protocol({ role: "server", limits });
+ * server.receive(Uint8Array.of(0x89, 0x80, 0, 0, 0, 0, 0x88, 0x80, 0, 0, 0, 0));
+ * const received: Received["type"][] = [];
+ * for (let event = server.next(); event !== null; event = server.next()) {
+ *   if (event.type !== "error") received.push(event.type);
+ * }
+ * assertEquals(received, ["ping", "close"]);
+ * ```
+ */
 export type Received =
   | { readonly type: "message"; readonly data: Message }
   | { readonly type: "ping" | "pong"; readonly data: Uint8Array<ArrayBuffer> }
