@@ -10,6 +10,7 @@
  *
  * @example
  * ```ts
+ * import { assertEquals } from "@std/assert";
  * import { checkRequest, createResponse, HeadReader, Protocol } from "@twoway/websocket/core";
  *
  * const request = new TextEncoder().encode(
@@ -38,7 +39,8 @@
  *   written.push(bytes.slice());
  *   protocol.outputWritten();
  * }
- * console.log(written.length); // 2: the response, and 81 02 68 69
+ * assertEquals(written.length, 2); // the response, and a frame
+ * assertEquals([...written[1]], [0x81, 0x02, 0x68, 0x69]);
  * ```
  *
  * @module
