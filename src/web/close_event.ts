@@ -6,7 +6,19 @@
 
 import { makeEnumerable, toDictionary, toShort, toUsvString } from "./webidl.ts";
 
-/** What a {@linkcode CloseEvent} is made of. */
+/**
+ * What a {@linkcode CloseEvent} is made of.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { CloseEvent, type CloseEventInit } from "@twoway/websocket/web";
+ *
+ * const init: CloseEventInit = { wasClean: true, code: 4000, reason: "lunch" };
+ * const event = new CloseEvent("close", init);
+ * assertEquals([event.code, event.reason], [4000, "lunch"]);
+ * ```
+ */
 export interface CloseEventInit extends EventInit {
   /** Whether the closing handshake was completed. @default {false} */
   readonly wasClean?: boolean;
@@ -16,7 +28,19 @@ export interface CloseEventInit extends EventInit {
   readonly reason?: string;
 }
 
-/** How a WebSocket was closed. */
+/**
+ * How a WebSocket was closed.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { CloseEvent } from "@twoway/websocket/web";
+ *
+ * const target = new EventTarget(); // a stand-in for a socket, in a test
+ * target.addEventListener("close", (event) => assertEquals((event as CloseEvent).code, 1001));
+ * target.dispatchEvent(new CloseEvent("close", { code: 1001 }));
+ * ```
+ */
 export interface CloseEvent extends Event {
   /** Whether both Close frames were exchanged before the connection ended. */
   readonly wasClean: boolean;
@@ -61,7 +85,18 @@ export class OwnCloseEvent extends Event implements CloseEvent {
 Object.defineProperty(OwnCloseEvent, "name", { value: "CloseEvent", configurable: true });
 makeEnumerable(OwnCloseEvent.prototype, ["wasClean", "code", "reason"]);
 
-/** What makes a {@linkcode CloseEvent}. */
+/**
+ * What makes a {@linkcode CloseEvent}.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { CloseEvent, type CloseEventConstructor } from "@twoway/websocket/web";
+ *
+ * const lost = (Event: CloseEventConstructor) => new Event("close", { code: 1006 });
+ * assertEquals(lost(CloseEvent).code, 1006);
+ * ```
+ */
 export interface CloseEventConstructor {
   /** Like every other event's constructor. */
   new (type: string, init?: CloseEventInit): CloseEvent;
@@ -69,6 +104,17 @@ export interface CloseEventConstructor {
   readonly prototype: CloseEvent;
 }
 
-/** The runtime's own `CloseEvent`, or ours where it has none. */
+/**
+ * The runtime's own `CloseEvent`, or ours where it has none.
+ *
+ * @example
+ * ```ts
+ * import { assert } from "@std/assert";
+ * import { CloseEvent } from "@twoway/websocket/web";
+ *
+ * const event = new CloseEvent("close"); // also on Node 20 and 22, which have none
+ * assert(event instanceof Event && !event.wasClean);
+ * ```
+ */
 export const CloseEvent: CloseEventConstructor =
   (globalThis as unknown as { CloseEvent?: CloseEventConstructor }).CloseEvent ?? OwnCloseEvent;

@@ -6,7 +6,22 @@
 
 import { isObject } from "./webidl.ts";
 
-/** What is called for events of one type. */
+/**
+ * What is called for events of one type.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { type CloseEvent, type EventHandler, WebSocket } from "@twoway/websocket/web";
+ *
+ * const codes: number[] = [];
+ * const onclose: EventHandler<CloseEvent> = ({ code }) => codes.push(code);
+ * const socket = new WebSocket("ws://127.0.0.1:1/"); // nobody listens there
+ * socket.onclose = onclose;
+ * await new Promise((resolve) => socket.addEventListener("close", resolve));
+ * assertEquals(codes, [1006]);
+ * ```
+ */
 export type EventHandler<E extends Event> = ((event: E) => unknown) | null;
 
 /** The event handler attributes of one target. */

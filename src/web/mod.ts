@@ -2,6 +2,7 @@
  * The web's own classes, the same on every runtime: `WebSocket`, to be used as it is or in place of
  * the global one, and `WebSocketStream`.
  *
+ * @example
  * ```ts
  * import { WebSocket } from "@twoway/websocket/web";
  *

@@ -9,7 +9,25 @@ import type { Limits } from "../options.ts";
 import { baseOrigin } from "./url.ts";
 import { isObject } from "./webidl.ts";
 
-/** Options of {@linkcode connect} that the web's classes take, too. */
+/**
+ * Options of {@linkcode connect} that the web's classes take, too.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { serve, type TcpAddr } from "@twoway/websocket";
+ * import { type WebConnectOptions, WebSocket } from "@twoway/websocket/web";
+ *
+ * const server = await serve({ port: 0, compress: true }, () => {});
+ * const { port } = server.addr as TcpAddr;
+ *
+ * const plain: WebConnectOptions = { compress: false, limits: { maxMessageSize: 65_536 } };
+ * const socket = new WebSocket(`ws://127.0.0.1:${port}/`, plain);
+ * await new Promise((resolve) => socket.onclose = resolve);
+ * assertEquals(socket.extensions, "");
+ * await server.shutdown();
+ * ```
+ */
 export type WebConnectOptions = Omit<
   ConnectOptions,
   "clock" | "conn" | "data" | "handlers" | "onError" | "protocols"

@@ -15,8 +15,14 @@ let base: URL | undefined;
  *
  * @example
  * ```ts
- * import { setBaseURL } from "@twoway/websocket/web";
- * setBaseURL("https://app.example/");
+ * import { assertEquals } from "@std/assert";
+ * import { setBaseURL, WebSocket } from "@twoway/websocket/web";
+ *
+ * setBaseURL("http://127.0.0.1:1/app/");
+ * const socket = new WebSocket("../chat");
+ * assertEquals(socket.url, "ws://127.0.0.1:1/chat");
+ * socket.close();
+ * setBaseURL(null);
  * ```
  */
 export function setBaseURL(url: string | URL | null): void {

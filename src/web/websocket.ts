@@ -27,16 +27,75 @@ import {
   toUsvString,
 } from "./webidl.ts";
 
-/** The second argument of {@linkcode WebSocket} where it is no list of subprotocols. */
+/**
+ * The second argument of {@linkcode WebSocket} where it is no list of subprotocols.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { serve, type TcpAddr } from "@twoway/websocket";
+ * import { WebSocket, type WebSocketInit } from "@twoway/websocket/web";
+ *
+ * const server = await serve({ port: 0, protocols: ["chat.v1"] }, () => {});
+ * const { port } = server.addr as TcpAddr;
+ *
+ * const init: WebSocketInit = { protocols: ["chat.v1"], headers: { cookie: "id=7" } };
+ * const socket = new WebSocket(`ws://127.0.0.1:${port}/`, init);
+ * await new Promise((resolve) => socket.onopen = resolve);
+ * assertEquals(socket.protocol, "chat.v1");
+ * await new Promise((resolve) => socket.onclose = resolve);
+ * await server.shutdown();
+ * ```
+ */
 export interface WebSocketInit extends WebConnectOptions {
   /** Subprotocols to offer, in order of preference. @default {[]} */
   readonly protocols?: string | readonly string[];
 }
 
-/** How binary messages are handed out. */
+/**
+ * How binary messages are handed out.
+ *
+ * @example
+ * ```ts
+ * import { assert } from "@std/assert";
+ * import { serve, type TcpAddr } from "@twoway/websocket";
+ * import { type BinaryType, WebSocket } from "@twoway/websocket/web";
+ *
+ * const server = await serve({ port: 0 }, (session) => session.send(Uint8Array.of(1, 2, 3)));
+ * const { port } = server.addr as TcpAddr;
+ *
+ * const binaryType: BinaryType = "arraybuffer";
+ * const socket = Object.assign(new WebSocket(`ws://127.0.0.1:${port}/`), { binaryType });
+ * socket.onmessage = ({ data }) => assert(data instanceof ArrayBuffer);
+ * await new Promise((resolve) => socket.onclose = resolve);
+ * await server.shutdown();
+ * ```
+ */
 export type BinaryType = "blob" | "arraybuffer";
 
-/** The events of a {@linkcode WebSocket}. */
+/**
+ * The events of a {@linkcode WebSocket}.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { serve, type TcpAddr } from "@twoway/websocket";
+ * import { WebSocket, type WebSocketEventMap } from "@twoway/websocket/web";
+ *
+ * const once = <K extends keyof WebSocketEventMap>(
+ *   socket: WebSocket,
+ *   type: K,
+ * ): Promise<WebSocketEventMap[K]> =>
+ *   new Promise((resolve) => socket.addEventListener(type, resolve, { once: true }));
+ *
+ * const server = await serve({ port: 0 }, (session) => session.send("hello"));
+ * const { port } = server.addr as TcpAddr;
+ * const socket = new WebSocket(`ws://127.0.0.1:${port}/`);
+ * assertEquals((await once(socket, "message")).data, "hello");
+ * assertEquals((await once(socket, "close")).code, 1000);
+ * await server.shutdown();
+ * ```
+ */
 export interface WebSocketEventMap {
   /** The connection is open. */
   readonly open: Event;
@@ -48,7 +107,25 @@ export interface WebSocketEventMap {
   readonly close: CloseEvent;
 }
 
-/** A plain `Event` that also says what went wrong. */
+/**
+ * A plain `Event` that also says what went wrong.
+ *
+ * @example
+ * ```ts
+ * import { assert } from "@std/assert";
+ * import { serve, type TcpAddr } from "@twoway/websocket";
+ * import { WebSocket, type WebSocketErrorEvent } from "@twoway/websocket/web";
+ *
+ * const accept = () => new Response("Who are you?", { status: 401 });
+ * const server = await serve({ port: 0, accept }, () => {});
+ * const { port } = server.addr as TcpAddr;
+ *
+ * const socket = new WebSocket(`ws://127.0.0.1:${port}/`);
+ * const event = await new Promise<WebSocketErrorEvent>((resolve) => socket.onerror = resolve);
+ * assert(event.message?.includes("401")); // browsers do not say
+ * await server.shutdown();
+ * ```
+ */
 export interface WebSocketErrorEvent extends Event {
   /** What went wrong. */
   readonly error?: unknown;
@@ -56,7 +133,21 @@ export interface WebSocketErrorEvent extends Event {
   readonly message?: string;
 }
 
-/** Where a {@linkcode WebSocket} stands: connecting, open, closing, closed. */
+/**
+ * Where a {@linkcode WebSocket} stands: connecting, open, closing, closed.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { type ReadyState, WebSocket } from "@twoway/websocket/web";
+ *
+ * const names: Record<ReadyState, string> = { 0: "waiting", 1: "open", 2: "closing", 3: "closed" };
+ * const socket = new WebSocket("ws://127.0.0.1:1/");
+ * assertEquals(names[socket.readyState], "waiting");
+ * await new Promise((resolve) => socket.onclose = resolve); // nobody listens there
+ * assertEquals(names[socket.readyState], "closed");
+ * ```
+ */
 export type ReadyState = 0 | 1 | 2 | 3;
 
 const CONNECTING = 0;
@@ -77,14 +168,15 @@ type Deferred = () => void | Promise<void>;
  *
  * @example
  * ```ts
- * import { serve } from "@twoway/websocket";
+ * import { assertEquals } from "@std/assert";
+ * import { serve, type TcpAddr } from "@twoway/websocket";
  * import { WebSocket } from "@twoway/websocket/web";
  *
- * const server = await serve({ port: 0 }, async (session) => void (await session.send("hello")));
- * if (server.addr.transport !== "tcp") throw new Error("Not a TCP address");
+ * const server = await serve({ port: 0 }, (session) => session.send("hello"));
+ * const { port } = server.addr as TcpAddr;
  *
- * const socket = new WebSocket(`ws://127.0.0.1:${server.addr.port}/`);
- * socket.onmessage = ({ data }) => console.log(data); // hello
+ * const socket = new WebSocket(`ws://127.0.0.1:${port}/`);
+ * socket.onmessage = ({ data }) => assertEquals(data, "hello");
  * await new Promise((resolve) => socket.onclose = resolve);
  * await server.shutdown();
  * ```

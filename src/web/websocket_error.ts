@@ -8,7 +8,25 @@ import { CloseCode } from "../core/close_code.ts";
 import { checkCloseArguments } from "./close_arguments.ts";
 import { makeEnumerable, toDictionary, toEnforcedShort, toUsvString } from "./webidl.ts";
 
-/** How a stream is closed, or was. */
+/**
+ * How a stream is closed, or was.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { serve, type TcpAddr } from "@twoway/websocket";
+ * import { type WebSocketCloseInfo, WebSocketStream } from "@twoway/websocket/web";
+ *
+ * const server = await serve({ port: 0 }, {});
+ * const { port } = server.addr as TcpAddr;
+ * const stream = new WebSocketStream(`ws://127.0.0.1:${port}/`);
+ * await stream.opened;
+ * const lunch: WebSocketCloseInfo = { closeCode: 4000, reason: "lunch" };
+ * stream.close(lunch);
+ * assertEquals(await stream.closed, { closeCode: 4000, reason: "" }); // the peer's answer
+ * await server.shutdown();
+ * ```
+ */
 export interface WebSocketCloseInfo {
   /** The close code; none for a Close frame without one. */
   readonly closeCode?: number;
@@ -28,6 +46,16 @@ interface ReceivedError extends ErrorOptions {
 /**
  * A WebSocket failed, or is to be closed with a code and a reason. Throws what
  * {@linkcode WebSocketStream.close} throws for a code or reason that may not be sent.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals, assertRejects } from "@std/assert";
+ * import { WebSocketError, WebSocketStream } from "@twoway/websocket/web";
+ *
+ * const stream = new WebSocketStream("ws://127.0.0.1:1/"); // nobody listens there
+ * const error = await assertRejects(() => stream.opened, WebSocketError);
+ * assertEquals(error.closeCode, 1006);
+ * ```
  */
 export class WebSocketError extends DOMException {
   #closeCode: number | null;

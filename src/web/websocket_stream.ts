@@ -21,10 +21,54 @@ import {
   type WebSocketError,
 } from "./websocket_error.ts";
 
-/** What may be written: binary for a buffer or a view, else text. */
+/**
+ * What may be written: binary for a buffer or a view, else text.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { serve, type TcpAddr } from "@twoway/websocket";
+ * import { type WebSocketChunk, WebSocketStream } from "@twoway/websocket/web";
+ *
+ * const sizes: number[] = [];
+ * const server = await serve({ port: 0 }, async (session) => {
+ *   for await (const message of session) sizes.push(message.length);
+ * });
+ * const { port } = server.addr as TcpAddr;
+ * const { writable } = await new WebSocketStream(`ws://127.0.0.1:${port}/`).opened;
+ * const chunks: WebSocketChunk[] = ["text", Uint8Array.of(1, 2, 3), new ArrayBuffer(8)];
+ * const writer = writable.getWriter();
+ * for (const chunk of chunks) await writer.write(chunk);
+ * await writer.close();
+ * await server.shutdown();
+ * assertEquals(sizes, [4, 3, 8]);
+ * ```
+ */
 export type WebSocketChunk = string | ArrayBuffer | ArrayBufferView;
 
-/** An open connection. */
+/**
+ * An open connection.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { serve, type TcpAddr } from "@twoway/websocket";
+ * import { type WebSocketOpenInfo, WebSocketStream } from "@twoway/websocket/web";
+ *
+ * const server = await serve({ port: 0 }, async (session) => {
+ *   for await (const message of session) await session.send(`${message}, too`);
+ * });
+ * const { port } = server.addr as TcpAddr;
+ * const stream = new WebSocketStream(`ws://127.0.0.1:${port}/`);
+ * const { readable, writable }: WebSocketOpenInfo = await stream.opened;
+ * const [reader, writer] = [readable.getReader(), writable.getWriter()];
+ * await writer.write("hello");
+ * assertEquals((await reader.read()).value, "hello, too");
+ * stream.close();
+ * await stream.closed;
+ * await server.shutdown();
+ * ```
+ */
 export interface WebSocketOpenInfo {
   /** The messages received: text as a string, binary as a `Uint8Array`. */
   readonly readable: ReadableStream<Message>;
@@ -36,7 +80,27 @@ export interface WebSocketOpenInfo {
   readonly protocol: string;
 }
 
-/** Options of {@linkcode WebSocketStream}. */
+/**
+ * Options of {@linkcode WebSocketStream}.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { serve, type TcpAddr } from "@twoway/websocket";
+ * import { WebSocketStream, type WebSocketStreamOptions } from "@twoway/websocket/web";
+ *
+ * const server = await serve({ port: 0, protocols: ["chat.v1"] }, () => {});
+ * const { port } = server.addr as TcpAddr;
+ * const options: WebSocketStreamOptions = {
+ *   protocols: ["chat.v1"],
+ *   signal: AbortSignal.timeout(5000), // gives up connecting
+ * };
+ * const stream = new WebSocketStream(`ws://127.0.0.1:${port}/`, options);
+ * assertEquals((await stream.opened).protocol, "chat.v1");
+ * await stream.closed;
+ * await server.shutdown();
+ * ```
+ */
 export interface WebSocketStreamOptions extends WebConnectOptions {
   /** Subprotocols to offer, in order of preference. @default {[]} */
   readonly protocols?: readonly string[];
@@ -48,16 +112,17 @@ export interface WebSocketStreamOptions extends WebConnectOptions {
  *
  * @example
  * ```ts
- * import { serve } from "@twoway/websocket";
+ * import { assertEquals } from "@std/assert";
+ * import { serve, type TcpAddr } from "@twoway/websocket";
  * import { WebSocketStream } from "@twoway/websocket/web";
  *
- * const server = await serve({ port: 0 }, async (session) => void (await session.send("hello")));
- * if (server.addr.transport !== "tcp") throw new Error("Not a TCP address");
+ * const server = await serve({ port: 0 }, (session) => session.send("hello"));
+ * const { port } = server.addr as TcpAddr;
  *
- * const stream = new WebSocketStream(`ws://127.0.0.1:${server.addr.port}/`);
+ * const stream = new WebSocketStream(`ws://127.0.0.1:${port}/`);
  * const { readable } = await stream.opened;
- * for await (const message of readable) console.log(message); // hello
- * console.log(await stream.closed); // { closeCode: 1000, reason: "" }
+ * for await (const message of readable) assertEquals(message, "hello");
+ * assertEquals(await stream.closed, { closeCode: 1000, reason: "" });
  * await server.shutdown();
  * ```
  */
