@@ -7,7 +7,24 @@
 
 import { runtimeName } from "./runtime/mod.ts";
 
-/** Where time comes from. Tests give their own. */
+/**
+ * Where time comes from. Tests give their own.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import type { Clock } from "@twoway/websocket";
+ * import { FakeClock } from "@twoway/websocket/testing";
+ *
+ * const sleep = (clock: Clock, ms: number): Promise<void> =>
+ *   new Promise((resolve) => clock.schedule(ms, resolve));
+ *
+ * const clock = new FakeClock();
+ * const woken = sleep(clock, 60_000).then(() => clock.now());
+ * await clock.advance(60_000); // a minute passes at once
+ * assertEquals(await woken, 60_000);
+ * ```
+ */
 export interface Clock {
   /** Milliseconds since some moment, never going back. */
   now(): number;

@@ -22,11 +22,19 @@ const SETTLING_TURNS = 3;
  *
  * @example
  * ```ts
- * import { FakeClock } from "@twoway/websocket/testing";
+ * import { assertEquals } from "@std/assert";
+ * import { connect, serve } from "@twoway/websocket";
+ * import { FakeClock, MemoryListener } from "@twoway/websocket/testing";
  *
+ * const listener = new MemoryListener();
+ * const server = await serve({ listener, keepalive: false }, {});
  * const clock = new FakeClock();
- * clock.schedule(30_000, () => console.log("half a minute later"));
- * await clock.advance(30_000);
+ * const session = await connect("ws://test/", { conn: listener.connect(), clock });
+ * assertEquals(session.latency, undefined);
+ * await clock.advance(25_000); // after so much silence it sends a ping
+ * assertEquals(typeof session.latency, "number");
+ * await session.close();
+ * await server.shutdown();
  * ```
  */
 export class FakeClock implements Clock {

@@ -2,7 +2,9 @@
  * What you test your own handlers and clients with: connections in memory in place of ports, bad
  * luck that repeats itself, and a clock that does what it is told.
  *
+ * @example
  * ```ts
+ * import { assertEquals } from "@std/assert";
  * import { connect, serve } from "@twoway/websocket";
  * import { FakeClock, MemoryListener } from "@twoway/websocket/testing";
  *
@@ -10,7 +12,8 @@
  * const clock = new FakeClock();
  * const server = await serve({ listener, clock }, (session) => session.send("hello"));
  * const session = await connect("ws://test/", { conn: listener.connect(), clock });
- * console.log(await session.receive()); // hello
+ * assertEquals(await session.receive(), "hello");
+ * await session.close();
  * await server.shutdown();
  * ```
  *

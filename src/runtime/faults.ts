@@ -6,7 +6,20 @@
 
 import type { MemoryOptions } from "./memory.ts";
 
-/** What may go wrong. */
+/**
+ * What may go wrong.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { faultScript, type FaultScriptOptions } from "@twoway/websocket/testing";
+ *
+ * const whole: FaultScriptOptions = { breaks: false }; // cuts and delays alone
+ * for (let seed = 0; seed < 100; seed++) {
+ *   assertEquals(faultScript(seed, whole).resetAfter, undefined);
+ * }
+ * ```
+ */
 export interface FaultScriptOptions {
   /** Whether reads get less than is there, and writers have to wait early. @default {true} */
   readonly cuts?: boolean;
@@ -34,11 +47,19 @@ function seeded(seed: number): () => number {
  *
  * @example
  * ```ts
- * import { faultScript, memoryPair } from "@twoway/websocket/testing";
+ * import { assertEquals } from "@std/assert";
+ * import { connect, serve } from "@twoway/websocket";
+ * import { faultScript, MemoryListener } from "@twoway/websocket/testing";
  *
- * const [client, server] = memoryPair(faultScript(42));
- * await client.write(new Uint8Array(1000));
- * await server.read(); // some of them
+ * const listener = new MemoryListener();
+ * const server = await serve({ listener }, (session) => session.send("x".repeat(10_000)));
+ * for (let seed = 0; seed < 10; seed++) {
+ *   const conn = listener.connect(faultScript(seed, { breaks: false }));
+ *   const session = await connect("ws://test/", { conn });
+ *   assertEquals(String(await session.receive()).length, 10_000); // in whatever pieces it came
+ *   await session.close();
+ * }
+ * await server.shutdown();
  * ```
  */
 export function faultScript(

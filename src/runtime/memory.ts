@@ -9,7 +9,20 @@ import { AcceptQueue } from "./accept_queue.ts";
 import { concat } from "./bytes.ts";
 import type { Addr, Conn, Listener } from "./conn.ts";
 
-/** How a pair of Conns behaves. */
+/**
+ * How a pair of Conns behaves.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { type MemoryOptions, memoryPair } from "@twoway/websocket/testing";
+ *
+ * const byteByByte: MemoryOptions = { cut: () => 1 };
+ * const [client, server] = memoryPair(byteByByte);
+ * await client.write(Uint8Array.of(1, 2, 3));
+ * assertEquals([...(await server.read())!], [1]);
+ * ```
+ */
 export interface MemoryOptions {
   /** Bytes on the way to a reader from which on the writer has to wait. @default {65_536} */
   readonly highWaterMark?: number;
@@ -111,7 +124,21 @@ class Pipe {
   }
 }
 
-/** One end of a connection in memory. */
+/**
+ * One end of a connection in memory.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals, assertRejects } from "@std/assert";
+ * import { type MemoryConn, memoryPair } from "@twoway/websocket/testing";
+ *
+ * const [client, server]: [MemoryConn, MemoryConn] = memoryPair();
+ * await client.write(Uint8Array.of(1));
+ * client.reset(); // and the byte is lost
+ * const error = await assertRejects(() => server.read(), Error);
+ * assertEquals(error.message, "The connection was reset");
+ * ```
+ */
 export class MemoryConn implements Conn {
   readonly remoteAddr: Addr | undefined;
   readonly #incoming: Pipe;
@@ -191,11 +218,12 @@ export class MemoryConn implements Conn {
  *
  * @example
  * ```ts
+ * import { assertEquals } from "@std/assert";
  * import { memoryPair } from "@twoway/websocket/testing";
  *
  * const [client, server] = memoryPair();
  * await client.write(Uint8Array.of(1, 2, 3));
- * await server.read(); // 1, 2, 3
+ * assertEquals([...(await server.read())!], [1, 2, 3]);
  * ```
  */
 export function memoryPair(options: MemoryOptions = {}): [client: MemoryConn, server: MemoryConn] {
@@ -206,7 +234,23 @@ export function memoryPair(options: MemoryOptions = {}): [client: MemoryConn, se
   return [new MemoryConn(down, up, client), new MemoryConn(up, down, server)];
 }
 
-/** A listener in memory. */
+/**
+ * A listener in memory.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { connect, serve } from "@twoway/websocket";
+ * import { MemoryListener } from "@twoway/websocket/testing";
+ *
+ * const listener = new MemoryListener();
+ * const server = await serve({ listener }, (session) => session.send("no port needed"));
+ * const session = await connect("ws://test/", { conn: listener.connect() });
+ * assertEquals(await session.receive(), "no port needed");
+ * await session.close();
+ * await server.shutdown();
+ * ```
+ */
 export class MemoryListener implements Listener {
   readonly addr: Addr = { transport: "unix", path: "memory" };
   readonly secure: boolean = false;
