@@ -5,7 +5,20 @@
  * @module
  */
 
-/** The address of one end of a TCP connection. */
+/**
+ * The address of one end of a TCP connection.
+ *
+ * @example
+ * ```ts
+ * import { assert } from "@std/assert";
+ * import { serve, type TcpAddr } from "@twoway/websocket";
+ *
+ * const server = await serve({ port: 0 }, () => {}); // the system chooses the port
+ * const { port } = server.addr as TcpAddr;
+ * assert(port > 0);
+ * await server.shutdown();
+ * ```
+ */
 export interface TcpAddr {
   /** Tells TCP from Unix sockets. */
   readonly transport: "tcp";
@@ -15,7 +28,20 @@ export interface TcpAddr {
   readonly port: number;
 }
 
-/** The address of a Unix domain socket. */
+/**
+ * The address of a Unix domain socket.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { serve, type UnixAddr } from "@twoway/websocket";
+ *
+ * const server = await serve({ unix: "./chat.sock" }, () => {});
+ * const { path } = server.addr as UnixAddr;
+ * assertEquals(path, "./chat.sock");
+ * await server.shutdown();
+ * ```
+ */
 export interface UnixAddr {
   /** Tells Unix sockets from TCP. */
   readonly transport: "unix";
@@ -23,10 +49,50 @@ export interface UnixAddr {
   readonly path: string;
 }
 
-/** The address of one end of a connection. */
+/**
+ * The address of one end of a connection.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import type { Addr } from "@twoway/websocket";
+ *
+ * const format = (addr: Addr): string =>
+ *   addr.transport === "tcp" ? `${addr.hostname} port ${addr.port}` : addr.path;
+ * assertEquals(format({ transport: "tcp", hostname: "::1", port: 80 }), "::1 port 80");
+ * ```
+ */
 export type Addr = TcpAddr | UnixAddr;
 
-/** Takes what a {@linkcode Conn} receives, as it comes. */
+/**
+ * Takes what a {@linkcode Conn} receives, as it comes.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import type { Conn, ConnSink } from "@twoway/websocket";
+ * import { dial, listen } from "@twoway/websocket/node";
+ *
+ * function countBytes(conn: Conn): Promise<number> {
+ *   let count = 0;
+ *   return new Promise((resolve, reject) => {
+ *     const sink: ConnSink = {
+ *       data: (bytes) => (count += bytes.length) > 0, // true: more may come
+ *       end: () => resolve(count),
+ *       fail: reject,
+ *     };
+ *     conn.push?.(sink);
+ *   });
+ * }
+ * const listener = await listen({ hostname: "127.0.0.1", port: 0 });
+ * if (listener.addr.transport !== "tcp") throw new Error("Not a TCP address");
+ * const [server, client] = await Promise.all([listener.accept(), dial(listener.addr)]);
+ * await client.write(new Uint8Array(1000));
+ * await client.closeWrite();
+ * assertEquals(await countBytes(server!), 1000);
+ * for (const end of [client, server!, listener]) end.close();
+ * ```
+ */
 export interface ConnSink {
   /**
    * Bytes have arrived, at least one. Returns whether the sink is done with them and ready for more;
@@ -40,7 +106,31 @@ export interface ConnSink {
   fail(error: unknown): void;
 }
 
-/** Holds a {@linkcode Conn} back that gives its bytes to a {@linkcode ConnSink}. */
+/**
+ * Holds a {@linkcode Conn} back that gives its bytes to a {@linkcode ConnSink}.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import type { ConnFlow, ConnSink } from "@twoway/websocket";
+ *
+ * // What a Conn of your own may do: one byte at a time, and no more before the sink asks for it.
+ * function pushBytes(bytes: number[], sink: ConnSink): ConnFlow {
+ *   const resume = (): void => {
+ *     while (bytes.length > 0) if (!sink.data(Uint8Array.of(bytes.shift()!))) return;
+ *     sink.end();
+ *   };
+ *   resume();
+ *   return { resume };
+ * }
+ * const received: number[] = [];
+ * const data = ([byte]: Uint8Array): boolean => received.push(byte) < 2; // two, then a pause
+ * const flow = pushBytes([1, 2, 3], { data, end: () => {}, fail: () => {} });
+ * assertEquals(received, [1, 2]);
+ * flow.resume();
+ * assertEquals(received, [1, 2, 3]);
+ * ```
+ */
 export interface ConnFlow {
   /** The sink is ready for more. It may be called from here. */
   resume(): void;
@@ -51,6 +141,26 @@ export interface ConnFlow {
  *
  * One reader and one writer: the caller waits for one `read()` before the next, and for one
  * `write()` before the next. A read and a write may be under way at the same time.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import type { Conn } from "@twoway/websocket";
+ * import { memoryPair } from "@twoway/websocket/testing";
+ *
+ * async function echo(conn: Conn): Promise<void> {
+ *   for (let bytes = await conn.read(); bytes !== null; bytes = await conn.read()) {
+ *     await conn.write(bytes);
+ *   }
+ *   await conn.closeWrite();
+ * }
+ * const [client, server] = memoryPair();
+ * const echoed = echo(server);
+ * await client.write(Uint8Array.of(1, 2, 3));
+ * assertEquals([...(await client.read())!], [1, 2, 3]);
+ * await client.closeWrite();
+ * await echoed;
+ * ```
  */
 export interface Conn {
   /** The peer's address, where the transport knows one. */
@@ -93,7 +203,30 @@ export interface Conn {
   close(): void;
 }
 
-/** A source of incoming {@linkcode Conn}s. */
+/**
+ * A source of incoming {@linkcode Conn}s.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { connect, type Listener, serve } from "@twoway/websocket";
+ * import { MemoryListener } from "@twoway/websocket/testing";
+ *
+ * const memory = new MemoryListener();
+ * let count = 0;
+ * const counting: Listener = {
+ *   addr: memory.addr,
+ *   secure: memory.secure,
+ *   accept: () => memory.accept().finally(() => count++),
+ *   close: () => memory.close(),
+ * };
+ * const server = await serve({ listener: counting }, () => {});
+ * const session = await connect("ws://test/", { conn: memory.connect() });
+ * assertEquals(count, 1);
+ * await session.close();
+ * await server.shutdown();
+ * ```
+ */
 export interface Listener {
   /** The address bound, with the real port where port 0 was asked for. */
   readonly addr: Addr;
@@ -112,7 +245,29 @@ export interface Listener {
   close(): void;
 }
 
-/** The server's side of TLS: PEM texts. */
+/**
+ * The server's side of TLS: PEM texts.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { readFile } from "node:fs/promises";
+ * import { connect, serve, type TcpAddr, type TlsServerOptions } from "@twoway/websocket";
+ *
+ * const tls: TlsServerOptions = {
+ *   cert: await readFile("cert.pem", "utf8"),
+ *   key: await readFile("key.pem", "utf8"),
+ * };
+ * const server = await serve({ port: 0, tls }, (session) => session.send("hello"));
+ * const { port } = server.addr as TcpAddr;
+ *
+ * const caCerts = [await readFile("ca.pem", "utf8")]; // unless everybody trusts it
+ * const session = await connect(`wss://127.0.0.1:${port}/`, { tls: { caCerts } });
+ * assertEquals(await session.receive(), "hello");
+ * await session.close();
+ * await server.shutdown();
+ * ```
+ */
 export interface TlsServerOptions {
   /** The certificate chain, PEM. */
   readonly cert: string;
@@ -120,7 +275,28 @@ export interface TlsServerOptions {
   readonly key: string;
 }
 
-/** The client's side of TLS: PEM texts. Certificates are verified. */
+/**
+ * The client's side of TLS: PEM texts. Certificates are verified.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { readFile } from "node:fs/promises";
+ * import { connect, serve, type TcpAddr, type TlsClientOptions } from "@twoway/websocket";
+ *
+ * const [ca, cert, key] = await Promise.all(
+ *   ["ca.pem", "cert.pem", "key.pem"].map((name) => readFile(name, "utf8")),
+ * );
+ * const server = await serve({ port: 0, tls: { cert, key } }, (session) => session.send("hello"));
+ * const { port } = server.addr as TcpAddr;
+ *
+ * const tls: TlsClientOptions = { caCerts: [ca], serverName: "localhost" };
+ * const session = await connect(`wss://127.0.0.1:${port}/`, { tls });
+ * assertEquals(await session.receive(), "hello");
+ * await session.close();
+ * await server.shutdown();
+ * ```
+ */
 export interface TlsClientOptions {
   /** Additional certificate authorities to trust. */
   readonly caCerts?: readonly string[];
@@ -140,7 +316,20 @@ export interface TlsClientOptions {
   readonly dangerouslyAcceptAnyCertificate?: boolean;
 }
 
-/** Where to listen: a TCP address or a Unix socket. */
+/**
+ * Where to listen: a TCP address or a Unix socket.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { listen, type ListenOptions } from "@twoway/websocket/node";
+ *
+ * const options: ListenOptions = { hostname: "127.0.0.1", port: 0 };
+ * const listener = await listen(options);
+ * assertEquals(listener.addr.transport, "tcp");
+ * listener.close();
+ * ```
+ */
 export interface ListenOptions {
   /** The name or IP address to bind. */
   readonly hostname?: string;
@@ -152,7 +341,24 @@ export interface ListenOptions {
   readonly tls?: TlsServerOptions;
 }
 
-/** Where to connect: a TCP address or a Unix socket. */
+/**
+ * Where to connect: a TCP address or a Unix socket.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { serve, type TcpAddr } from "@twoway/websocket";
+ * import { dial, type DialOptions } from "@twoway/websocket/node";
+ *
+ * const server = await serve({ port: 0 }, () => {});
+ * const { port } = server.addr as TcpAddr;
+ * const options: DialOptions = { hostname: "127.0.0.1", port, signal: AbortSignal.timeout(5000) };
+ * const conn = await dial(options);
+ * assertEquals(conn.remoteAddr, server.addr);
+ * conn.close();
+ * await server.shutdown();
+ * ```
+ */
 export interface DialOptions {
   /** The name or IP address of the server. */
   readonly hostname?: string;

@@ -1,6 +1,23 @@
 /**
  * TCP, TLS and Unix sockets of Deno as {@linkcode Conn}s.
  *
+ * `serve()` and `connect()` choose their runtime's adapter by themselves; it is here for programs
+ * that want more of it, and give them what they get, as options `listener` and `conn`.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { dial, listen, type TcpAddr } from "@twoway/websocket/deno";
+ *
+ * const listener = await listen({ hostname: "127.0.0.1", port: 0 });
+ * const { port } = listener.addr as TcpAddr;
+ * const client = await dial({ hostname: "127.0.0.1", port });
+ * const server = await listener.accept();
+ * await client.write(Uint8Array.of(1, 2, 3));
+ * assertEquals([...(await server!.read())!], [1, 2, 3]);
+ * for (const end of [client, server!, listener]) end.close();
+ * ```
+ *
  * @module
  */
 
@@ -193,7 +210,21 @@ class DenoSocket implements Conn, ConnFlow {
   }
 }
 
-/** See {@linkcode Runtime.listen}. */
+/**
+ * Listens. Resolves when the address is bound; rejects when it can't be.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { serve } from "@twoway/websocket";
+ * import { listen } from "@twoway/websocket/deno";
+ *
+ * const listener = await listen({ hostname: "127.0.0.1", port: 0 });
+ * const server = await serve({ listener }, () => {});
+ * assertEquals(server.addr, listener.addr);
+ * await server.shutdown(); // and closes the listener
+ * ```
+ */
 // deno-lint-ignore require-await -- Deno.listen() throws, and this rejects
 export async function listen(options: ListenOptions): Promise<Listener> {
   const { hostname, port, unix, tls } = options;
@@ -248,7 +279,25 @@ function isAborted(error: unknown): boolean {
   return error instanceof Error && GONE.includes(error.name);
 }
 
-/** See {@linkcode Runtime.dial}. */
+/**
+ * Connects. Resolves with an open connection, TLS handshake included. Where a name has several
+ * addresses, a dead one costs a moment.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { connect, serve, type TcpAddr } from "@twoway/websocket";
+ * import { dial } from "@twoway/websocket/deno";
+ *
+ * const server = await serve({ port: 0 }, (session) => session.send("hello"));
+ * const { port } = server.addr as TcpAddr;
+ * const conn = await dial({ hostname: "127.0.0.1", port });
+ * const session = await connect("ws://chat.example/", { conn });
+ * assertEquals(await session.receive(), "hello");
+ * await session.close();
+ * await server.shutdown();
+ * ```
+ */
 export async function dial(options: DialOptions): Promise<Conn> {
   const { hostname, port, unix, tls, signal } = options;
   signal?.throwIfAborted();
@@ -270,7 +319,32 @@ export async function dial(options: DialOptions): Promise<Conn> {
   }
 }
 
-/** See {@linkcode Runtime.startTls}. */
+/**
+ * Begins TLS, as options of {@linkcode dial} want it, on a connection from there that nobody reads
+ * or writes at the moment; it is not to be used any more. Rejects with a `TypeError`
+ * for one that is TLS already.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { readFile } from "node:fs/promises";
+ * import { connect, serve, type TcpAddr } from "@twoway/websocket";
+ * import { dial, startTls } from "@twoway/websocket/deno";
+ *
+ * const [ca, cert, key] = await Promise.all(
+ *   ["ca.pem", "cert.pem", "key.pem"].map((name) => readFile(name, "utf8")),
+ * );
+ * const server = await serve({ port: 0, tls: { cert, key } }, (session) => session.send("hello"));
+ * const { port } = server.addr as TcpAddr;
+ * const address = { hostname: "127.0.0.1", port };
+ * const plain = await dial(address); // in the open as long as that is wanted
+ * const conn = await startTls(plain, { ...address, tls: { caCerts: [ca] } });
+ * const session = await connect("wss://127.0.0.1/", { conn });
+ * assertEquals(await session.receive(), "hello");
+ * await session.close();
+ * await server.shutdown();
+ * ```
+ */
 export async function startTls(conn: Conn, options: DialOptions): Promise<Conn> {
   const { tls, signal } = options;
   signal?.throwIfAborted();
@@ -353,7 +427,18 @@ async function handshake(
   }
 }
 
-/** See {@linkcode Runtime.readEnv}. */
+/**
+ * Environment variables by name. Rejects where they must not be read.
+ *
+ * @example
+ * ```ts
+ * import { assert } from "@std/assert";
+ * import { readEnv } from "@twoway/websocket/deno";
+ *
+ * const { PATH, NOT_SET } = await readEnv(["PATH", "NOT_SET"]);
+ * assert(PATH !== undefined && NOT_SET === undefined);
+ * ```
+ */
 // deno-lint-ignore require-await -- Deno.env.get() throws, and this rejects
 export async function readEnv(
   names: readonly string[],
