@@ -28,7 +28,29 @@ import { type SessionHandlers, WebSocketSession } from "./session.ts";
 import { firstLeg, type Leg } from "./client/target.ts";
 import { checkTls } from "./client/tls_options.ts";
 
-/** Options of {@linkcode connect}. Unknown names throw. */
+/**
+ * Options of {@linkcode connect}. Unknown names throw.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { connect, type ConnectOptions, serve, type TcpAddr } from "@twoway/websocket";
+ *
+ * const server = await serve({ port: 0 }, (session) => {
+ *   return session.send(session.request.headers.get("authorization") ?? "nobody");
+ * });
+ * const { port } = server.addr as TcpAddr;
+ * const options: ConnectOptions = {
+ *   headers: { authorization: "Bearer 123" },
+ *   handshakeTimeout: 5000,
+ *   limits: { maxMessageSize: 65_536 },
+ * };
+ * const session = await connect(`ws://127.0.0.1:${port}/`, options);
+ * assertEquals(await session.receive(), "Bearer 123");
+ * await session.close();
+ * await server.shutdown();
+ * ```
+ */
 export interface ConnectOptions<Data = unknown> extends SessionOptions {
   /** Subprotocols to offer, in order of preference. */
   readonly protocols?: readonly string[];
@@ -101,13 +123,15 @@ const OPTIONS = [
  *
  * @example
  * ```ts
- * import { connect, serve } from "@twoway/websocket";
+ * import { assertEquals } from "@std/assert";
+ * import { connect, serve, type TcpAddr } from "@twoway/websocket";
  *
- * const server = await serve({ port: 0 }, async (session) => void (await session.send("hello")));
- * if (server.addr.transport !== "tcp") throw new Error("Not a TCP address");
+ * const server = await serve({ port: 0 }, (session) => session.send("hello"));
+ * const { port } = server.addr as TcpAddr;
  *
- * const session = await connect(`ws://127.0.0.1:${server.addr.port}/`);
- * for await (const message of session) console.log(message); // hello
+ * const session = await connect(`ws://127.0.0.1:${port}/`);
+ * for await (const message of session) assertEquals(message, "hello");
+ * assertEquals((await session.closed).code, 1000);
  * await server.shutdown();
  * ```
  */

@@ -19,7 +19,25 @@ import {
 } from "./retry.ts";
 import type { WebSocketSession } from "./session.ts";
 
-/** Options of {@linkcode keepConnected}: those of {@linkcode connect}, and some more. */
+/**
+ * Options of {@linkcode keepConnected}: those of {@linkcode connect}, and some more.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals, assertRejects } from "@std/assert";
+ * import { keepConnected, type KeepConnectedOptions } from "@twoway/websocket";
+ *
+ * const attempts: number[] = [];
+ * const options: KeepConnectedOptions = {
+ *   backoff: { first: 1 },
+ *   shouldRetry: (_error, { attempt }) => attempt < 3,
+ *   onRetry: ({ attempt }) => attempts.push(attempt),
+ * };
+ * const sessions = keepConnected("ws://127.0.0.1:1/", options); // nobody listens there
+ * await assertRejects(() => sessions.next());
+ * assertEquals(attempts, [1, 2]);
+ * ```
+ */
 export interface KeepConnectedOptions<Data = unknown>
   extends Omit<ConnectOptions<Data>, "conn" | "signal"> {
   /** Ends the iteration, at any stage and without an error; closes an open session with 1000. */
@@ -45,10 +63,47 @@ export interface KeepConnectedOptions<Data = unknown>
   readonly random?: () => number;
 }
 
-/** What may be different in each attempt of {@linkcode keepConnected}. */
+/**
+ * What may be different in each attempt of {@linkcode keepConnected}.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { type AttemptOptions, keepConnected, serve, type TcpAddr } from "@twoway/websocket";
+ *
+ * const server = await serve({ port: 0 }, (session) => {
+ *   return session.send(session.request.headers.get("authorization")!);
+ * });
+ * const { port } = server.addr as TcpAddr;
+ *
+ * let token = 0; // a fresh one for each attempt
+ * const prepare = (): AttemptOptions => ({ headers: { authorization: `Bearer ${++token}` } });
+ * for await (const session of keepConnected(`ws://127.0.0.1:${port}/`, { prepare })) {
+ *   for await (const message of session) assertEquals(message, "Bearer 1");
+ * }
+ * await server.shutdown();
+ * ```
+ */
 export type AttemptOptions<Data = unknown> = Omit<ConnectOptions<Data>, "signal" | "clock">;
 
-/** What is known when a session has ended or could not be opened. */
+/**
+ * What is known when a session has ended or could not be opened.
+ *
+ * @example
+ * ```ts
+ * import { assert } from "@std/assert";
+ * import { HandshakeError, type RetryContext } from "@twoway/websocket";
+ *
+ * // For option shouldRetry: a service that is being installed answers 404 at first.
+ * function shouldRetry(error: unknown, { attempt, isTemporary }: RetryContext): boolean {
+ *   const isMissing = error instanceof HandshakeError && error.status === 404;
+ *   return isTemporary || (isMissing && attempt < 10);
+ * }
+ * const error = new HandshakeError("Not found", { status: 404 });
+ * assert(shouldRetry(error, { attempt: 1, isTemporary: false }));
+ * assert(!shouldRetry(error, { attempt: 10, isTemporary: false }));
+ * ```
+ */
 export interface RetryContext {
   /** How many attempts in a row have failed, this one included; sessions that soon ended count. */
   readonly attempt: number;
@@ -56,7 +111,23 @@ export interface RetryContext {
   readonly isTemporary: boolean;
 }
 
-/** A pause before the next attempt. */
+/**
+ * A pause before the next attempt.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { keepConnected, type Retry } from "@twoway/websocket";
+ *
+ * const stop = new AbortController();
+ * const onRetry = ({ error, attempt, delay }: Retry): void => {
+ *   assertEquals([error instanceof Error, attempt, delay < 1000], [true, 1, true]);
+ *   stop.abort();
+ * };
+ * const options = { onRetry, signal: stop.signal };
+ * for await (const session of keepConnected("ws://127.0.0.1:1/", options)) await session.close();
+ * ```
+ */
 export interface Retry {
   /** Why: what {@linkcode connect} rejected with, or a {@linkcode ClosedError} for a session's end. */
   readonly error: unknown;
@@ -95,17 +166,22 @@ const MAX_RETRY_AFTER = 300_000;
  *
  * @example
  * ```ts
- * import { keepConnected, serve } from "@twoway/websocket";
+ * import { assertEquals } from "@std/assert";
+ * import { keepConnected, serve, type TcpAddr } from "@twoway/websocket";
  *
- * const server = await serve({ port: 0 }, (session) => session.send("hello"));
- * if (server.addr.transport !== "tcp") throw new Error("Not a TCP address");
- *
- * const sessions = keepConnected(`ws://127.0.0.1:${server.addr.port}/`, {
- *   onRetry: ({ error, delay }) => console.log(error, "again in", delay, "ms"),
+ * let count = 0;
+ * const server = await serve({ port: 0 }, async (session) => {
+ *   await session.send(`session ${++count}`);
+ *   if (count === 1) session.abort(); // a connection is lost
  * });
- * for await (const session of sessions) {
- *   for await (const message of session) console.log(message); // hello
+ * const { port } = server.addr as TcpAddr;
+ *
+ * const messages: unknown[] = [];
+ * const options = { backoff: { first: 10 } };
+ * for await (const session of keepConnected(`ws://127.0.0.1:${port}/`, options)) {
+ *   for await (const message of session) messages.push(message);
  * }
+ * assertEquals(messages.at(-1), "session 2");
  * await server.shutdown();
  * ```
  */

@@ -11,7 +11,25 @@ import { HandshakeError, ProtocolError } from "./core/errors.ts";
 import { ClosedError } from "./errors.ts";
 import { checkDuration, checkNames, MAX_DURATION, resolveNumbers } from "./options.ts";
 
-/** How the pauses between attempts grow. Each is drawn at random below a bound that doubles. */
+/**
+ * How the pauses between attempts grow. Each is drawn at random below a bound that doubles.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { type BackoffOptions, keepConnected } from "@twoway/websocket";
+ *
+ * const backoff: BackoffOptions = { first: 1, factor: 3, jitter: 0 };
+ * const delays: number[] = [];
+ * const sessions = keepConnected("ws://127.0.0.1:1/", { // nobody listens there
+ *   backoff,
+ *   onRetry: ({ delay }) => delays.push(delay),
+ *   shouldRetry: (_error, { attempt }) => attempt < 4,
+ * });
+ * await sessions.next().catch(() => {});
+ * assertEquals(delays, [1, 3, 9]);
+ * ```
+ */
 export interface BackoffOptions {
   /** The first bound, in milliseconds. @default {1000} */
   readonly first?: number;

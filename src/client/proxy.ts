@@ -11,7 +11,21 @@ import type { TlsClientOptions } from "../runtime/conn.ts";
 import { tryUrl, withoutBrackets } from "./target.ts";
 import { checkTls } from "./tls_options.ts";
 
-/** A proxy to connect through. */
+/**
+ * A proxy to connect through.
+ *
+ * @example
+ * ```ts
+ * import { assertRejects } from "@std/assert";
+ * import { connect, type ProxyOptions } from "@twoway/websocket";
+ *
+ * const proxy: ProxyOptions = {
+ *   url: "http://user:password@127.0.0.1:1", // nobody listens there
+ *   headers: { "x-team": "blue" },
+ * };
+ * await assertRejects(() => connect("ws://app.example/", { proxy }), Error, "127.0.0.1");
+ * ```
+ */
 export interface ProxyOptions {
   /**
    * `http:` or `https:` for the CONNECT method; `socks5:`, where names are resolved on this side, or
