@@ -2,6 +2,7 @@
  * WebSockets for Deno, Bun and Node: server and client, RFC 6455 and RFC 7692, in plain TypeScript on
  * web standards; the same behaviour on all three.
  *
+ * @example
  * ```ts
  * import { serve } from "@twoway/websocket";
  *

@@ -7,7 +7,23 @@
 
 import type { CloseStatus } from "./core/close.ts";
 
-/** The session has ended, or is ending, and can't do what was asked. */
+/**
+ * The session has ended, or is ending, and can't do what was asked.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals, assertRejects } from "@std/assert";
+ * import { ClosedError, connect, serve, type TcpAddr } from "@twoway/websocket";
+ *
+ * const server = await serve({ port: 0 }, {});
+ * const { port } = server.addr as TcpAddr;
+ * const session = await connect(`ws://127.0.0.1:${port}/`);
+ * await session.close(1000);
+ * const error = await assertRejects(() => session.send("too late"), ClosedError);
+ * assertEquals(error.status?.code, 1000);
+ * await server.shutdown();
+ * ```
+ */
 export class ClosedError extends Error {
   /** How the session ended; `undefined` while its closing handshake is still under way. */
   readonly status: CloseStatus | undefined;
@@ -20,7 +36,20 @@ export class ClosedError extends Error {
   }
 }
 
-/** One of the time limits ran out; the message names the option that sets it. */
+/**
+ * One of the time limits ran out; the message names the option that sets it.
+ *
+ * @example
+ * ```ts
+ * import { assertRejects } from "@std/assert";
+ * import { connect, TimeoutError } from "@twoway/websocket";
+ * import { memoryPair } from "@twoway/websocket/testing";
+ *
+ * const [conn] = memoryPair(); // nobody answers at its other end
+ * const late = () => connect("ws://test/", { conn, handshakeTimeout: 20 });
+ * await assertRejects(late, TimeoutError, "handshakeTimeout");
+ * ```
+ */
 export class TimeoutError extends Error {
   /** Made by whatever ran out of time. */
   constructor(message: string) {

@@ -17,7 +17,22 @@ import { type ReceivedHead, toWebRequest } from "./request_info.ts";
 import { type Addr, type Conn, prepend } from "./runtime/conn.ts";
 import { readRequestHead, upgrade, type Upgraded, type UpgradePolicy } from "./upgrade.ts";
 
-/** Answers a plain HTTP request. */
+/**
+ * Answers a plain HTTP request.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { type Fetch, serve, type TcpAddr } from "@twoway/websocket";
+ *
+ * const pages: Fetch = ({ url }) => new Response(`You asked for ${new URL(url).pathname}`);
+ * const server = await serve({ port: 0, fetch: pages }, () => {});
+ * const { port } = server.addr as TcpAddr;
+ * const response = await fetch(`http://127.0.0.1:${port}/about`);
+ * assertEquals(await response.text(), "You asked for /about");
+ * await server.shutdown();
+ * ```
+ */
 export type Fetch = (request: Request) => Response | Promise<Response>;
 
 /** A connection that has come, from wherever. */

@@ -4,7 +4,24 @@
  * @module
  */
 
-/** Sizes and counts that bound a connection or a server. `Infinity` must be written out. */
+/**
+ * Sizes and counts that bound a connection or a server. `Infinity` must be written out.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { connect, type Limits, serve, type TcpAddr } from "@twoway/websocket";
+ *
+ * const limits: Limits = { maxMessageSize: 1000 };
+ * const server = await serve({ port: 0, limits }, {});
+ * const { port } = server.addr as TcpAddr;
+ * const session = await connect(`ws://127.0.0.1:${port}/`);
+ * await session.send(new Uint8Array(1001));
+ * assertEquals(await session.receive(), null);
+ * assertEquals((await session.closed).code, 1009);
+ * await server.shutdown();
+ * ```
+ */
 export interface Limits {
   /** The longest message accepted, in bytes. Checked before buffering; 1009. @default {1_048_576} */
   readonly maxMessageSize?: number;
@@ -40,7 +57,27 @@ export interface Limits {
   readonly maxConnectionsPerAddress?: number;
 }
 
-/** Automatic pings that find out whether a silent peer is still there. */
+/**
+ * Automatic pings that find out whether a silent peer is still there.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { connect, type KeepaliveOptions, serve } from "@twoway/websocket";
+ * import { FakeClock, MemoryListener } from "@twoway/websocket/testing";
+ *
+ * const keepalive: KeepaliveOptions = { interval: 10_000, timeout: 5000 };
+ * const [listener, clock] = [new MemoryListener(), new FakeClock()];
+ * const server = await serve({ listener, keepalive: false }, {});
+ * const session = await connect("ws://test/", { conn: listener.connect(), clock, keepalive });
+ * await clock.advance(9000);
+ * assertEquals(session.latency, undefined);
+ * await clock.advance(1000); // a ping leaves, and is answered
+ * assertEquals(session.latency, 0);
+ * await session.close();
+ * await server.shutdown();
+ * ```
+ */
 export interface KeepaliveOptions {
   /** Milliseconds of silence before a ping. @default {25_000} */
   readonly interval?: number;
@@ -54,6 +91,21 @@ export interface KeepaliveOptions {
  * Compression costs time, and memory with `contextTakeover`. Do not compress messages in which
  * secrets stand beside text that an attacker chooses: their size then tells of the secret (CRIME,
  * BREACH); `send(message, { compress: false })` leaves one out.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { type CompressOptions, connect, serve, type TcpAddr } from "@twoway/websocket";
+ *
+ * const compress: CompressOptions = { threshold: 200, level: 6 };
+ * const server = await serve({ port: 0, compress }, (session) => session.send("so ".repeat(1000)));
+ * const { port } = server.addr as TcpAddr;
+ * const session = await connect(`ws://127.0.0.1:${port}/`, { compress: true });
+ * assertEquals(session.extensions.split(";")[0], "permessage-deflate");
+ * assertEquals(await session.receive(), "so ".repeat(1000));
+ * await session.close();
+ * await server.shutdown();
+ * ```
  */
 export interface CompressOptions {
   /** Messages of fewer bytes are sent as they are. @default {1024} */
@@ -76,7 +128,23 @@ export interface CompressOptions {
   readonly contextBudget?: number;
 }
 
-/** What servers and clients have in common. Durations are in milliseconds. */
+/**
+ * What servers and clients have in common. Durations are in milliseconds.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { connect, serve, type SessionOptions, type TcpAddr } from "@twoway/websocket";
+ *
+ * const common: SessionOptions = { compress: true, keepalive: false, closeTimeout: 2000 };
+ * const server = await serve({ ...common, port: 0 }, (session) => session.send("hello"));
+ * const { port } = server.addr as TcpAddr;
+ * const session = await connect(`ws://127.0.0.1:${port}/`, common);
+ * assertEquals(await session.receive(), "hello");
+ * await session.close();
+ * await server.shutdown();
+ * ```
+ */
 export interface SessionOptions {
   /** Compresses messages; `true` for all defaults. @default {false} */
   readonly compress?: boolean | CompressOptions;

@@ -10,6 +10,21 @@ import { HandshakeError } from "./core/errors.ts";
 /**
  * Which origins are accepted besides the server's own: a list such as `["https://app.example"]`.
  * `"same-origin"` accepts none, `"any"` does not check.
+ *
+ * @example
+ * ```ts
+ * import { assertRejects } from "@std/assert";
+ * import { connect, type OriginPolicy, serve, type TcpAddr } from "@twoway/websocket";
+ *
+ * const origin: OriginPolicy = ["https://app.example"];
+ * const server = await serve({ port: 0, origin }, () => {});
+ * const { port } = server.addr as TcpAddr;
+ * const url = `ws://127.0.0.1:${port}/`;
+ * const session = await connect(url, { origin: "https://app.example" });
+ * await session.close();
+ * await assertRejects(() => connect(url, { origin: "https://evil.example" }), Error, "403");
+ * await server.shutdown();
+ * ```
  */
 export type OriginPolicy = "same-origin" | "any" | readonly string[];
 

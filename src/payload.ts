@@ -4,7 +4,25 @@
  * @module
  */
 
-/** A message to send: text for a string, binary for everything else. */
+/**
+ * A message to send: text for a string, binary for everything else.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { connect, type Sendable, serve, type TcpAddr } from "@twoway/websocket";
+ *
+ * const messages: Sendable[] = ["text", Uint8Array.of(1, 2), new Float64Array(3)];
+ * const server = await serve({ port: 0 }, async (session) => {
+ *   for (const message of messages) await session.send(message);
+ * });
+ * const { port } = server.addr as TcpAddr;
+ * const sizes: number[] = [];
+ * for await (const { length } of await connect(`ws://127.0.0.1:${port}/`)) sizes.push(length);
+ * assertEquals(sizes, [4, 2, 24]);
+ * await server.shutdown();
+ * ```
+ */
 export type Sendable = string | ArrayBuffer | ArrayBufferView;
 
 /** The message as text or bytes, not copied. Throws a `TypeError` if it is neither. */

@@ -15,7 +15,25 @@ export interface ReceivedHead {
   readonly rest: Uint8Array;
 }
 
-/** The request that opens, or asks to open, a WebSocket. */
+/**
+ * The request that opens, or asks to open, a WebSocket.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { connect, type RequestInfo, serve, type TcpAddr } from "@twoway/websocket";
+ *
+ * function roomOf(request: RequestInfo): string {
+ *   return new URL(request.toRequest().url).searchParams.get("room") ?? "lobby";
+ * }
+ * const server = await serve({ port: 0 }, (session) => session.send(roomOf(session.request)));
+ * const { port } = server.addr as TcpAddr;
+ * const session = await connect(`ws://127.0.0.1:${port}/chat?room=7`);
+ * assertEquals(await session.receive(), "7");
+ * await session.close();
+ * await server.shutdown();
+ * ```
+ */
 export interface RequestInfo {
   /** Always `"GET"` in an opening handshake over HTTP/1.1. */
   readonly method: string;

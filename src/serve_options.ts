@@ -35,7 +35,28 @@ export interface AcceptOptions<Data = unknown> extends SessionOptions {
   readonly onError?: (error: unknown) => void;
 }
 
-/** Options of `serve()`. Unknown names throw. */
+/**
+ * Options of `serve()`. Unknown names throw.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { connect, serve, type ServeOptions, type TcpAddr } from "@twoway/websocket";
+ *
+ * const options: ServeOptions = {
+ *   port: 0,
+ *   protocols: ["chat.v2", "chat.v1"],
+ *   origin: ["https://app.example"],
+ *   limits: { maxMessageSize: 65_536, maxConnections: 1000 },
+ * };
+ * const server = await serve(options, (session) => session.send(session.protocol));
+ * const { port } = server.addr as TcpAddr;
+ * const session = await connect(`ws://127.0.0.1:${port}/`, { protocols: ["chat.v1"] });
+ * assertEquals(await session.receive(), "chat.v1");
+ * await session.close();
+ * await server.shutdown();
+ * ```
+ */
 export interface ServeOptions<Data = unknown> extends AcceptOptions<Data> {
   /** The address to listen on. @default {"127.0.0.1"} */
   readonly hostname?: string;

@@ -28,7 +28,29 @@ import { openSession, type ServerSessionInit } from "./server_session.ts";
 import { type SendOptions, sendPrepared, type WebSocketSession } from "./session.ts";
 import type { Upgraded } from "./upgrade.ts";
 
-/** What to do with sessions, in place of one function. Each may return a promise. */
+/**
+ * What to do with sessions, in place of one function. Each may return a promise.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { connect, type Handlers, serve, type TcpAddr } from "@twoway/websocket";
+ *
+ * const chat: Handlers = {
+ *   open: (session, server) => server.broadcast(`${session.id} is here`),
+ *   message: (_session, message, server) => server.broadcast(message),
+ *   close: (session, _status, server) => server.broadcast(`${session.id} left`),
+ * };
+ * const server = await serve({ port: 0 }, chat);
+ * const { port } = server.addr as TcpAddr;
+ * const session = await connect(`ws://127.0.0.1:${port}/`);
+ * await session.receive(); // … is here
+ * await session.send("hello");
+ * assertEquals(await session.receive(), "hello");
+ * await session.close();
+ * await server.shutdown();
+ * ```
+ */
 export interface Handlers<Data = unknown> {
   /** A session is open; a promise delays its first message. */
   readonly open?: (session: WebSocketSession<Data>, server: Server<Data>) => unknown;
@@ -46,13 +68,47 @@ export interface Handlers<Data = unknown> {
   ) => unknown;
 }
 
-/** Runs with each session; when it returns, the session closes with 1000, when it throws, 1011. */
+/**
+ * Runs with each session; when it returns, the session closes with 1000, when it throws, 1011.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { connect, type Handler, serve, type TcpAddr } from "@twoway/websocket";
+ *
+ * const greet: Handler = async (session) => {
+ *   const name = await session.receive();
+ *   await session.send(`hello ${name}`);
+ * };
+ * const server = await serve({ port: 0 }, greet);
+ * const { port } = server.addr as TcpAddr;
+ * const session = await connect(`ws://127.0.0.1:${port}/`);
+ * await session.send("Ada");
+ * assertEquals(await session.receive(), "hello Ada");
+ * assertEquals(await session.receive(), null); // it has returned
+ * assertEquals((await session.closed).code, 1000);
+ * await server.shutdown();
+ * ```
+ */
 export type Handler<Data = unknown> = (
   session: WebSocketSession<Data>,
   server: Server<Data>,
 ) => unknown;
 
-/** What a server is doing. */
+/**
+ * What a server is doing.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { serve, type ServerStats } from "@twoway/websocket";
+ *
+ * const server = await serve({ port: 0 }, () => {});
+ * const { sessions, pendingHandshakes }: ServerStats = server.stats();
+ * assertEquals([sessions, pendingHandshakes], [0, 0]);
+ * await server.shutdown();
+ * ```
+ */
 export interface ServerStats {
   /** Open sessions. */
   readonly sessions: number;
@@ -66,7 +122,25 @@ export interface ServerStats {
   readonly contextBytes: number;
 }
 
-/** How to end a server. */
+/**
+ * How to end a server.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { connect, serve, type ShutdownOptions, type TcpAddr } from "@twoway/websocket";
+ *
+ * const server = await serve({ port: 0 }, {});
+ * const { port } = server.addr as TcpAddr;
+ * const session = await connect(`ws://127.0.0.1:${port}/`);
+ *
+ * const restart: ShutdownOptions = { code: 1012, reason: "back in a minute" };
+ * const stopped = server.shutdown(restart);
+ * assertEquals(await session.receive(), null);
+ * assertEquals((await session.closed).code, 1012);
+ * await stopped;
+ * ```
+ */
 export interface ShutdownOptions {
   /** The close code for the open sessions. @default {1001} */
   readonly code?: number;
@@ -82,11 +156,17 @@ export interface ShutdownOptions {
  *
  * @example
  * ```ts
- * import { serve } from "@twoway/websocket";
+ * import { assertEquals } from "@std/assert";
+ * import { connect, serve, type TcpAddr } from "@twoway/websocket";
  *
  * const server = await serve({ port: 0 }, async (session) => {
  *   for await (const message of session) await session.send(message);
  * });
+ * const { port } = server.addr as TcpAddr;
+ * const session = await connect(`ws://127.0.0.1:${port}/`);
+ * await session.send("hello");
+ * assertEquals(await session.receive(), "hello");
+ * await session.close();
  * await server.shutdown();
  * ```
  */
@@ -130,7 +210,22 @@ export function checkHandler(handler: unknown): void {
 /** Makes the source of a server's connections. */
 type CreateSource = (timers: Timers, onError: (error: unknown) => void) => Source;
 
-/** A running server; made by {@linkcode serve}, or by `attach()` of `@twoway/websocket/node`. */
+/**
+ * A running server; made by {@linkcode serve}, or by `attach()` of `@twoway/websocket/node`.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { serve, type Server } from "@twoway/websocket";
+ *
+ * function announce(server: Server, text: string): string {
+ *   return `${server.broadcast(text)} of ${server.sessions.size} were told`;
+ * }
+ * const server = await serve({ port: 0 }, () => {});
+ * assertEquals(announce(server, "hello"), "0 of 0 were told");
+ * await server.shutdown();
+ * ```
+ */
 export class Server<Data = unknown> {
   /** Resolves when the server has been shut down and all of its connections are gone. */
   readonly finished: Promise<void>;
@@ -189,6 +284,26 @@ export class Server<Data = unknown> {
    * for each set of parameters agreed on. Never waits and never rejects: returns how many sessions
    * took the message. One whose backlog has reached `limits.maxSendBacklog` is dropped. Throws a
    * `TypeError` for what is not a message.
+   *
+   * @example
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import { connect, serve, type TcpAddr } from "@twoway/websocket";
+   *
+   * const server = await serve({ port: 0 }, {
+   *   message(session, message, server) {
+   *     const others = [...server.sessions.values()].filter((other) => other !== session);
+   *     assertEquals(server.broadcast(message, others), 1);
+   *   },
+   * });
+   * const { port } = server.addr as TcpAddr;
+   * const url = `ws://127.0.0.1:${port}/`;
+   * const [ada, bob] = [await connect(url), await connect(url)];
+   * await ada.send("hello");
+   * assertEquals(await bob.receive(), "hello");
+   * await Promise.all([ada.close(), bob.close()]);
+   * await server.shutdown();
+   * ```
    */
   broadcast(
     message: Sendable,
@@ -216,6 +331,20 @@ export class Server<Data = unknown> {
    * Stops listening, refuses handshakes under way, closes every session (1001 unless told
    * otherwise) and waits until all are gone; `closeTimeout` bounds that. A further call just waits.
    * Rejects with a `TypeError` or `RangeError` if code or reason may not be sent.
+   *
+   * @example
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import { connect, serve, type TcpAddr } from "@twoway/websocket";
+   *
+   * const server = await serve({ port: 0 }, {});
+   * const { port } = server.addr as TcpAddr;
+   * const session = await connect(`ws://127.0.0.1:${port}/`);
+   * session.receive(); // whoever does not read answers late
+   * await server.shutdown({ reason: "restart" });
+   * assertEquals(server.sessions.size, 0);
+   * assertEquals((await session.closed).reason, "restart");
+   * ```
    */
   async shutdown({ code = CloseCode.GoingAway, reason }: ShutdownOptions = {}): Promise<void> {
     if (!this.#isShuttingDown) {

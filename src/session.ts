@@ -18,7 +18,33 @@ import type { Addr } from "./runtime/conn.ts";
 import { type EngineInit, SessionEngine } from "./session_engine.ts";
 import { createReadable, createWritable, type StreamPolicy } from "./streams.ts";
 
-/** What a session calls, for those who prefer handlers to iteration. */
+/**
+ * What a session calls, for those who prefer handlers to iteration.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { connect, serve, type SessionHandlers, type TcpAddr } from "@twoway/websocket";
+ *
+ * const server = await serve({ port: 0 }, async (session) => {
+ *   for await (const message of session) await session.send(message);
+ * });
+ * const { port } = server.addr as TcpAddr;
+ *
+ * const messages: unknown[] = [];
+ * const handlers: SessionHandlers<unknown> = {
+ *   open: (session) => session.send("hello"),
+ *   message(session, message) {
+ *     messages.push(message);
+ *     session.close(1000);
+ *   },
+ * };
+ * const session = await connect(`ws://127.0.0.1:${port}/`, { handlers });
+ * await session.closed;
+ * assertEquals(messages, ["hello"]);
+ * await server.shutdown();
+ * ```
+ */
 export interface SessionHandlers<Data> {
   /** The session is open; a promise delays the first message. */
   readonly open?: (session: WebSocketSession<Data>) => unknown;
@@ -28,7 +54,25 @@ export interface SessionHandlers<Data> {
   readonly close?: (session: WebSocketSession<Data>, status: CloseStatus) => unknown;
 }
 
-/** How to send one message. */
+/**
+ * How to send one message.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { connect, type SendOptions, serve, type TcpAddr } from "@twoway/websocket";
+ *
+ * const server = await serve({ port: 0, compress: true }, async (session) => {
+ *   const secret: SendOptions = { compress: false }; // its size tells nothing
+ *   await session.send("password".repeat(1000), secret);
+ * });
+ * const { port } = server.addr as TcpAddr;
+ * const session = await connect(`ws://127.0.0.1:${port}/`, { compress: true });
+ * assertEquals((await session.receive())?.length, 8000);
+ * await session.close();
+ * await server.shutdown();
+ * ```
+ */
 export interface SendOptions {
   /**
    * Whether to compress it where that was agreed on. @default {whether it reaches compress.threshold}
@@ -57,11 +101,19 @@ export let sendPrepared: <D>(session: WebSocketSession<D>, message: PreparedMess
  *
  * @example
  * ```ts
- * import type { WebSocketSession } from "@twoway/websocket";
+ * import { assertEquals } from "@std/assert";
+ * import { connect, serve, type TcpAddr, type WebSocketSession } from "@twoway/websocket";
  *
  * async function echo(session: WebSocketSession): Promise<void> {
  *   for await (const message of session) await session.send(message);
  * }
+ * const server = await serve({ port: 0 }, echo);
+ * const { port } = server.addr as TcpAddr;
+ * const session = await connect(`ws://127.0.0.1:${port}/`);
+ * await session.send(Uint8Array.of(1, 2, 3));
+ * assertEquals(await session.receive(), Uint8Array.of(1, 2, 3));
+ * await session.close();
+ * await server.shutdown();
  * ```
  */
 export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> {
@@ -124,6 +176,22 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
    * keeps pace with a slow peer. Rejects with a `TypeError` for other types, and with a
    * {@linkcode ClosedError} when the session is ending, has ended, or ends before the backlog has
    * fallen. A backlog of `limits.maxSendBacklog` bytes ends the session. The promise may be ignored.
+   *
+   * @example
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import { connect, serve, type TcpAddr } from "@twoway/websocket";
+   *
+   * const server = await serve({ port: 0 }, async (session) => {
+   *   for (let i = 0; i < 1000; i++) await session.send(`line ${i}`); // as fast as it is read
+   * });
+   * const { port } = server.addr as TcpAddr;
+   * const session = await connect(`ws://127.0.0.1:${port}/`);
+   * let count = 0;
+   * for await (const _ of session) count++;
+   * assertEquals(count, 1000);
+   * await server.shutdown();
+   * ```
    */
   send(message: Sendable, options?: SendOptions): Promise<void> {
     let payload: string | Uint8Array;
@@ -138,6 +206,19 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
   /**
    * The next message, or `null` once there will be none: the peer has closed, or the connection is
    * lost. Calls queue in order. Throws a `TypeError` on a session whose messages go to handlers.
+   *
+   * @example
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import { connect, serve, type TcpAddr } from "@twoway/websocket";
+   *
+   * const server = await serve({ port: 0 }, (session) => session.send("hello"));
+   * const { port } = server.addr as TcpAddr;
+   * const session = await connect(`ws://127.0.0.1:${port}/`);
+   * assertEquals(await session.receive(), "hello");
+   * assertEquals(await session.receive(), null); // there will be no more
+   * await server.shutdown();
+   * ```
    */
   receive(): Promise<Message | null> {
     return this.#engine.inbox.receive();
@@ -153,6 +234,25 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
    * Closes when the session ends in good order, and errors with a {@linkcode ClosedError} when it does
    * not; cancelling it closes the session with 1000. A session has one, beside which nothing else may
    * take messages.
+   *
+   * @example
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import { connect, serve, type TcpAddr } from "@twoway/websocket";
+   *
+   * const server = await serve({ port: 0 }, async (session) => {
+   *   const upper = new TransformStream<string | Uint8Array, string>({
+   *     transform: (message, controller) => controller.enqueue(`${message}`.toUpperCase()),
+   *   });
+   *   await session.readable.pipeThrough(upper).pipeTo(session.writable);
+   * });
+   * const { port } = server.addr as TcpAddr;
+   * const session = await connect(`ws://127.0.0.1:${port}/`);
+   * await session.send("hello");
+   * assertEquals(await session.receive(), "HELLO");
+   * await session.close(1000);
+   * await server.shutdown();
+   * ```
    */
   get readable(): ReadableStream<Message> {
     const streams = streamsOf(this);
@@ -163,6 +263,21 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
    * What to send as a web stream: each chunk is a message, and a write ends when the session is ready
    * for more. Closing and aborting it close the session with 1000; it errors with a
    * {@linkcode ClosedError} when the session has ended. A session has one.
+   *
+   * @example
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import { connect, serve, type TcpAddr } from "@twoway/websocket";
+   *
+   * const server = await serve({ port: 0 }, async (session) => {
+   *   await new Blob(["hello"]).stream().pipeTo(session.writable); // and closes with 1000
+   * });
+   * const { port } = server.addr as TcpAddr;
+   * const session = await connect(`ws://127.0.0.1:${port}/`);
+   * assertEquals(await session.receive(), new TextEncoder().encode("hello"));
+   * assertEquals(await session.receive(), null);
+   * await server.shutdown();
+   * ```
    */
   get writable(): WritableStream<Sendable> {
     const streams = streamsOf(this);
@@ -172,6 +287,20 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
   /**
    * Sends a ping and resolves with the round-trip time in milliseconds; a call while one is under
    * way waits for that one. Rejects with a {@linkcode ClosedError}. The promise may be ignored.
+   *
+   * @example
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import { connect, serve, type TcpAddr } from "@twoway/websocket";
+   *
+   * const server = await serve({ port: 0 }, {});
+   * const { port } = server.addr as TcpAddr;
+   * const session = await connect(`ws://127.0.0.1:${port}/`);
+   * const milliseconds = await session.ping();
+   * assertEquals(session.latency, milliseconds);
+   * await session.close();
+   * await server.shutdown();
+   * ```
    */
   ping(): Promise<number> {
     return this.#engine.ping();
@@ -187,12 +316,43 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
    * Rejects, and sends nothing, with a `RangeError` for a code other than 1000–1003, 1007–1014 and
    * 3000–4999 or a reason of more than 123 bytes, and with a `TypeError` for other types, a lone
    * surrogate, or a reason without a code. The promise may be ignored.
+   *
+   * @example
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import { connect, serve, type TcpAddr } from "@twoway/websocket";
+   *
+   * const server = await serve({ port: 0 }, {
+   *   close: (_session, { code, reason }) => assertEquals([code, reason], [4000, "lunch"]),
+   * });
+   * const { port } = server.addr as TcpAddr;
+   * const session = await connect(`ws://127.0.0.1:${port}/`);
+   * const { code, wasClean } = await session.close(4000, "lunch");
+   * assertEquals([code, wasClean], [4000, true]); // the code of the peer's answer
+   * await server.shutdown();
+   * ```
    */
   close(code?: number, reason?: string): Promise<CloseStatus> {
     return this.#engine.close(code, reason);
   }
 
-  /** Drops the connection now; `error` becomes the status's `error`. */
+  /**
+   * Drops the connection now; `error` becomes the status's `error`.
+   *
+   * @example
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import { connect, serve, type TcpAddr } from "@twoway/websocket";
+   *
+   * const server = await serve({ port: 0 }, {});
+   * const { port } = server.addr as TcpAddr;
+   * const session = await connect(`ws://127.0.0.1:${port}/`);
+   * session.abort(new Error("Not what we have agreed on"));
+   * const { code, wasClean } = await session.closed;
+   * assertEquals([code, wasClean], [1006, false]);
+   * await server.shutdown();
+   * ```
+   */
   abort(error?: unknown): void {
     this.#engine.abort(error);
   }

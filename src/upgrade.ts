@@ -19,7 +19,34 @@ import type { CompressOptions, Limits } from "./options.ts";
 import { createRequestInfo, type ReceivedHead, type RequestInfo } from "./request_info.ts";
 import type { Addr } from "./runtime/conn.ts";
 
-/** What `accept` is told besides the request. */
+/**
+ * What `accept` is told besides the request.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import {
+ *   type Acceptance,
+ *   type AcceptContext,
+ *   connect,
+ *   type RequestInfo,
+ *   serve,
+ *   type TcpAddr,
+ * } from "@twoway/websocket";
+ *
+ * function accept(_request: RequestInfo, context: AcceptContext): Acceptance<string> {
+ *   const address = context.remoteAddr as TcpAddr;
+ *   return { data: address.hostname, protocol: context.protocols.at(-1) };
+ * }
+ * const server = await serve({ port: 0, accept }, (session) => session.send(session.data));
+ * const { port } = server.addr as TcpAddr;
+ * const session = await connect(`ws://127.0.0.1:${port}/`, { protocols: ["chat.v2", "chat.v1"] });
+ * assertEquals(await session.receive(), "127.0.0.1");
+ * assertEquals(session.protocol, "chat.v1");
+ * await session.close();
+ * await server.shutdown();
+ * ```
+ */
 export interface AcceptContext {
   /** The client's address: the peer's, or what a trusted proxy says. */
   readonly remoteAddr: Addr | undefined;
@@ -29,7 +56,26 @@ export interface AcceptContext {
   readonly signal: AbortSignal;
 }
 
-/** What `accept` may say about a connection that it lets in. */
+/**
+ * What `accept` may say about a connection that it lets in.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { type Acceptance, connect, serve, type TcpAddr } from "@twoway/websocket";
+ *
+ * const accept = (): Acceptance<{ name: string }> => ({
+ *   headers: { "set-cookie": "seen=1; HttpOnly" },
+ *   data: { name: "Ada" },
+ * });
+ * const server = await serve({ port: 0, accept }, (session) => session.send(session.data.name));
+ * const { port } = server.addr as TcpAddr;
+ * const session = await connect(`ws://127.0.0.1:${port}/`);
+ * assertEquals(await session.receive(), "Ada");
+ * await session.close();
+ * await server.shutdown();
+ * ```
+ */
 export interface Acceptance<Data> {
   /** One of the subprotocols offered; in place of the choice by `protocols`. */
   readonly protocol?: string;
@@ -39,7 +85,26 @@ export interface Acceptance<Data> {
   readonly data?: Data;
 }
 
-/** Decides about a request: lets it in, refuses it with a `Response`, or leaves it to the defaults. */
+/**
+ * Decides about a request: lets it in, refuses it with a `Response`, or leaves it to the defaults.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { type Accept, connect, serve, type TcpAddr } from "@twoway/websocket";
+ *
+ * const accept: Accept<{ name: string }> = ({ target }) => {
+ *   const name = new URL(target, "http://localhost").searchParams.get("name");
+ *   return name === null ? new Response("Who are you?", { status: 401 }) : { data: { name } };
+ * };
+ * const server = await serve({ port: 0, accept }, (session) => session.send(session.data.name));
+ * const { port } = server.addr as TcpAddr;
+ * const session = await connect(`ws://127.0.0.1:${port}/?name=Ada`);
+ * assertEquals(await session.receive(), "Ada");
+ * await session.close();
+ * await server.shutdown();
+ * ```
+ */
 export type Accept<Data> = (
   request: RequestInfo,
   context: AcceptContext,
