@@ -3,15 +3,25 @@
  * is built on them, on Node and in the `node:http` of Deno and Bun. Also the sockets of `node:net` as
  * byte streams.
  *
+ * @example
  * ```ts
- * import { attach } from "@twoway/websocket/node";
+ * import { assertEquals } from "@std/assert";
+ * import { once } from "node:events";
  * import { createServer } from "node:http";
+ * import { connect, type TcpAddr } from "@twoway/websocket";
+ * import { attach } from "@twoway/websocket/node";
  *
  * const http = createServer((_, response) => response.end("a page\n"));
  * const sockets = attach(http, { path: "/chat" }, async (session) => {
  *   for await (const message of session) await session.send(message);
  * });
- * http.listen(0, "127.0.0.1");
+ * await once(http.listen(0, "127.0.0.1"), "listening");
+ *
+ * const { port } = sockets.addr as TcpAddr;
+ * const session = await connect(`ws://127.0.0.1:${port}/chat`);
+ * await session.send("hello");
+ * assertEquals(await session.receive(), "hello");
+ * await session.close();
  * await sockets.shutdown(); // the HTTP server goes on
  * http.close();
  * ```
@@ -65,7 +75,31 @@ export type { Message } from "./core/message.ts";
 export type { HeaderList, HeadersInput } from "./core/headers.ts";
 export type { Clock } from "./clock.ts";
 
-/** Options of {@linkcode upgrade}. Unknown names throw. */
+/**
+ * Options of {@linkcode upgrade}. Unknown names throw.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { once } from "node:events";
+ * import { createServer } from "node:http";
+ * import type { AddressInfo } from "node:net";
+ * import { connect } from "@twoway/websocket";
+ * import { upgrade, type UpgradeOptions } from "@twoway/websocket/node";
+ *
+ * const options: UpgradeOptions = { protocols: ["chat.v1"], limits: { maxMessageSize: 65_536 } };
+ * const http = createServer().on("upgrade", async (request, socket, head) => {
+ *   const session = await upgrade(request, socket, head, options);
+ *   await session.send("hello");
+ * });
+ * await once(http.listen(0, "127.0.0.1"), "listening");
+ * const { port } = http.address() as AddressInfo;
+ * const session = await connect(`ws://127.0.0.1:${port}/`, { protocols: ["chat.v1"] });
+ * assertEquals([session.protocol, await session.receive()], ["chat.v1", "hello"]);
+ * await session.close();
+ * http.close();
+ * ```
+ */
 export interface UpgradeOptions<Data = unknown> extends AcceptOptions<Data> {
   /**
    * Renders refusals in place of ours, such as `(request, response) => app(request, response)` for
@@ -74,7 +108,32 @@ export interface UpgradeOptions<Data = unknown> extends AcceptOptions<Data> {
   readonly refuse?: Refuse;
 }
 
-/** Options of {@linkcode attach}. Unknown names throw. */
+/**
+ * Options of {@linkcode attach}. Unknown names throw.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { once } from "node:events";
+ * import { createServer } from "node:http";
+ * import { connect, type TcpAddr } from "@twoway/websocket";
+ * import { attach, type AttachOptions } from "@twoway/websocket/node";
+ *
+ * const options: AttachOptions = {
+ *   path: (target) => target.startsWith("/rooms/"),
+ *   limits: { maxConnections: 1000 },
+ * };
+ * const http = createServer();
+ * const sockets = attach(http, options, (session) => session.send(session.request.target));
+ * await once(http.listen(0, "127.0.0.1"), "listening");
+ * const { port } = sockets.addr as TcpAddr;
+ * const session = await connect(`ws://127.0.0.1:${port}/rooms/7`);
+ * assertEquals(await session.receive(), "/rooms/7");
+ * await session.close();
+ * await sockets.shutdown();
+ * http.close();
+ * ```
+ */
 export interface AttachOptions<Data = unknown> extends UpgradeOptions<Data> {
   /**
    * The path to take: exactly this one, whatever the query; or a function that is asked about path
@@ -96,14 +155,26 @@ export interface AttachOptions<Data = unknown> extends UpgradeOptions<Data> {
  *
  * @example
  * ```ts
- * import { attach } from "@twoway/websocket/node";
+ * import { assertEquals } from "@std/assert";
+ * import { once } from "node:events";
  * import { createServer } from "node:http";
+ * import { connect, type TcpAddr } from "@twoway/websocket";
+ * import { attach } from "@twoway/websocket/node";
  *
  * const http = createServer((_, response) => response.end("a page\n"));
  * const sockets = attach(http, { path: "/chat" }, {
  *   message: (session, message) => session.send(message),
  * });
- * await sockets.shutdown();
+ * await once(http.listen(0, "127.0.0.1"), "listening");
+ * const { port } = sockets.addr as TcpAddr;
+ * const page = await fetch(`http://127.0.0.1:${port}/`);
+ * assertEquals(await page.text(), "a page\n");
+ * const session = await connect(`ws://127.0.0.1:${port}/chat`);
+ * await session.send("hello");
+ * assertEquals(await session.receive(), "hello");
+ * await session.close();
+ * await sockets.shutdown(); // the HTTP server goes on
+ * http.close();
  * ```
  */
 export function attach<Data = unknown>(
@@ -180,8 +251,12 @@ class AttachedSource implements Source, Mount {
  *
  * @example
  * ```ts
- * import { upgrade } from "@twoway/websocket/node";
+ * import { assertEquals } from "@std/assert";
+ * import { once } from "node:events";
  * import { createServer } from "node:http";
+ * import type { AddressInfo } from "node:net";
+ * import { connect } from "@twoway/websocket";
+ * import { upgrade } from "@twoway/websocket/node";
  *
  * const http = createServer((_, response) => response.end("a page\n"));
  * http.on("upgrade", async (request, socket, head) => {
@@ -192,6 +267,13 @@ class AttachedSource implements Source, Mount {
  *     console.error(error);
  *   }
  * });
+ * await once(http.listen(0, "127.0.0.1"), "listening");
+ * const { port } = http.address() as AddressInfo;
+ * const session = await connect(`ws://127.0.0.1:${port}/`);
+ * await session.send("hello");
+ * assertEquals(await session.receive(), "hello");
+ * await session.close();
+ * http.close();
  * ```
  */
 export function upgrade<Data = unknown>(

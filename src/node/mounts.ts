@@ -12,7 +12,23 @@ import { createHead } from "../core/parsed_head.ts";
 import { parsedRequest, type UpgradeEvent } from "./exchange.ts";
 import { answerPlain, isBodiless } from "./plain.ts";
 
-/** What is needed of a server of `node:http`, `node:https`, or `node:http2` with `allowHTTP1`. */
+/**
+ * What is needed of a server of `node:http`, `node:https`, or `node:http2` with `allowHTTP1`.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { createServer } from "node:http";
+ * import { attach, type HttpServerLike, type Server } from "@twoway/websocket/node";
+ *
+ * const attachEcho = (http: HttpServerLike): Server =>
+ *   attach(http, { path: "/echo" }, { message: (session, message) => session.send(message) });
+ *
+ * const sockets = attachEcho(createServer());
+ * assertEquals(sockets.stats().sessions, 0);
+ * await sockets.shutdown();
+ * ```
+ */
 export interface HttpServerLike {
   /** Listens to the event. */
   on(event: "upgrade", listener: UpgradeListener): unknown;
@@ -26,10 +42,48 @@ export interface HttpServerLike {
   address(): string | { readonly address: string; readonly port: number } | null;
 }
 
-/** What listens to the `upgrade` event. */
+/**
+ * What listens to the `upgrade` event.
+ *
+ * @example
+ * ```ts
+ * import { assertRejects } from "@std/assert";
+ * import { once } from "node:events";
+ * import { createServer } from "node:http";
+ * import type { AddressInfo } from "node:net";
+ * import { connect } from "@twoway/websocket";
+ * import type { UpgradeListener } from "@twoway/websocket/node";
+ *
+ * const closed: UpgradeListener = (_request, socket) => {
+ *   socket.end("HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n");
+ * };
+ * const http = createServer().on("upgrade", closed);
+ * await once(http.listen(0, "127.0.0.1"), "listening");
+ * const { port } = http.address() as AddressInfo;
+ * await assertRejects(() => connect(`ws://127.0.0.1:${port}/`), Error, "503");
+ * http.close();
+ * ```
+ */
 export type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
-/** The path of the URL that is taken, or a question asked about each request's target. */
+/**
+ * The path of the URL that is taken, or a question asked about each request's target.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals, assertThrows } from "@std/assert";
+ * import { createServer } from "node:http";
+ * import { attach, type PathOption } from "@twoway/websocket/node";
+ *
+ * const paths: PathOption[] = ["/chat", (target) => target.startsWith("/rooms/")];
+ * const http = createServer();
+ * const attached = paths.map((path) => attach(http, { path }, {}));
+ * assertEquals(http.listenerCount("upgrade"), 1);
+ * assertThrows(() => attach(http, { path: "/chat" }, {}), TypeError); // it is taken
+ * for (const sockets of attached) await sockets.shutdown();
+ * assertEquals(http.listenerCount("upgrade"), 0);
+ * ```
+ */
 export type PathOption = string | ((target: string) => boolean);
 
 /** One who takes requests. */

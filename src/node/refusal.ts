@@ -13,6 +13,26 @@ import type { HandshakeError } from "../core/errors.ts";
 /**
  * Renders a refusal: writes `response` to its end, now or later. Status and header fields are set to
  * those of `error` beforehand, and may be changed.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals, assertRejects } from "@std/assert";
+ * import { once } from "node:events";
+ * import { createServer } from "node:http";
+ * import { connect, HandshakeError, type TcpAddr } from "@twoway/websocket";
+ * import { attach, type Refuse } from "@twoway/websocket/node";
+ *
+ * const refuse: Refuse = (_request, response, { status }) => response.end(`No (${status})`);
+ * const http = createServer();
+ * const sockets = attach(http, { refuse }, {});
+ * await once(http.listen(0, "127.0.0.1"), "listening");
+ * const { port } = sockets.addr as TcpAddr;
+ * const evil = () => connect(`ws://127.0.0.1:${port}/`, { origin: "https://evil.example" });
+ * const { body } = await assertRejects(evil, HandshakeError);
+ * assertEquals(new TextDecoder().decode(body), "No (403)");
+ * await sockets.shutdown();
+ * http.close();
+ * ```
  */
 export type Refuse = (
   request: IncomingMessage,

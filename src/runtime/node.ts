@@ -1,23 +1,6 @@
 /**
  * TCP, TLS and Unix sockets of `node:net` and `node:tls` as {@linkcode Conn}s.
  *
- * `serve()` and `connect()` choose their runtime's adapter by themselves; it is here for programs
- * that want more of it, and give them what they get, as options `listener` and `conn`.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import { dial, listen, type TcpAddr } from "@twoway/websocket/node";
- *
- * const listener = await listen({ hostname: "127.0.0.1", port: 0 });
- * const { port } = listener.addr as TcpAddr;
- * const client = await dial({ hostname: "127.0.0.1", port });
- * const server = await listener.accept();
- * await client.write(Uint8Array.of(1, 2, 3));
- * assertEquals([...(await server!.read())!], [1, 2, 3]);
- * for (const end of [client, server!, listener]) end.close();
- * ```
- *
  * @module
  */
 
@@ -62,27 +45,7 @@ interface OwnedSocket extends net.Socket {
   [CONN]: NodeSocket;
 }
 
-/**
- * A Conn over a socket of `node:net` or `node:tls` that nobody else reads or writes.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import { once } from "node:events";
- * import net from "node:net";
- * import { NodeSocket } from "@twoway/websocket/node";
- *
- * const server = net.createServer((socket) => socket.end("hello"));
- * await once(server.listen(0, "127.0.0.1"), "listening");
- * const { port } = server.address() as net.AddressInfo;
- * const socket = net.connect(port, "127.0.0.1");
- * await once(socket, "connect");
- * const conn = new NodeSocket(socket);
- * assertEquals(new TextDecoder().decode((await conn.read())!), "hello");
- * conn.close();
- * server.close();
- * ```
- */
+/** A Conn over a socket of `node:net` or `node:tls` that nobody else reads or writes. */
 export class NodeSocket implements Conn {
   readonly remoteAddr: Addr;
   readonly #socket: net.Socket;
@@ -380,27 +343,6 @@ export function dial(options: DialOptions): Promise<Conn> {
 /**
  * Begins TLS, as options of {@linkcode dial} want it, on a connection from there that nobody reads
  * or writes at the moment; it is not to be used any more.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import { readFile } from "node:fs/promises";
- * import { connect, serve, type TcpAddr } from "@twoway/websocket";
- * import { dial, startTls } from "@twoway/websocket/node";
- *
- * const [ca, cert, key] = await Promise.all(
- *   ["ca.pem", "cert.pem", "key.pem"].map((name) => readFile(name, "utf8")),
- * );
- * const server = await serve({ port: 0, tls: { cert, key } }, (session) => session.send("hello"));
- * const { port } = server.addr as TcpAddr;
- * const address = { hostname: "127.0.0.1", port };
- * const plain = await dial(address); // in the open as long as that is wanted
- * const conn = await startTls(plain, { ...address, tls: { caCerts: [ca] } });
- * const session = await connect("wss://127.0.0.1/", { conn });
- * assertEquals(await session.receive(), "hello");
- * await session.close();
- * await server.shutdown();
- * ```
  */
 export function startTls(conn: Conn, options: DialOptions): Promise<Conn> {
   return establish(options, () => {
@@ -450,18 +392,7 @@ function clientTls({ hostname, tls: secure = {} }: DialOptions): tls.ConnectionO
   };
 }
 
-/**
- * Environment variables by name.
- *
- * @example
- * ```ts
- * import { assert } from "@std/assert";
- * import { readEnv } from "@twoway/websocket/node";
- *
- * const { PATH, NOT_SET } = await readEnv(["PATH", "NOT_SET"]);
- * assert(PATH !== undefined && NOT_SET === undefined);
- * ```
- */
+/** Environment variables by name. */
 export function readEnv(names: readonly string[]): Promise<Record<string, string | undefined>> {
   return Promise.resolve(Object.fromEntries(names.map((name) => [name, process.env[name]])));
 }
