@@ -17,7 +17,27 @@ import { checkOriginPolicy, type OriginPolicy } from "./origin.ts";
 import type { Listener, TlsServerOptions } from "./runtime/conn.ts";
 import type { Accept, UpgradePolicy } from "./upgrade.ts";
 
-/** Who may open a WebSocket, and how: options of everything that accepts handshakes. */
+/**
+ * Who may open a WebSocket, and how: options of everything that accepts handshakes.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { type AcceptOptions, connect, serve, type TcpAddr } from "@twoway/websocket";
+ *
+ * // For serve(), and for attach() of @twoway/websocket/node.
+ * const options: AcceptOptions<{ since: number }> = {
+ *   protocols: ["chat.v1"],
+ *   accept: () => ({ data: { since: Date.now() } }),
+ * };
+ * const server = await serve({ ...options, port: 0 }, () => {});
+ * const { port } = server.addr as TcpAddr;
+ * const session = await connect(`ws://127.0.0.1:${port}/`, { protocols: ["chat.v1"] });
+ * assertEquals(session.protocol, "chat.v1");
+ * await session.close();
+ * await server.shutdown();
+ * ```
+ */
 export interface AcceptOptions<Data = unknown> extends SessionOptions {
   /** Subprotocols in our order of preference: the first that the client also offers is chosen. */
   readonly protocols?: readonly string[];

@@ -23,7 +23,28 @@ import { encodeResponse, requestBodyFraming, type RequestHead, type ResponseHead
 import { show } from "./show.ts";
 import { encodeUtf8 } from "./utf8.ts";
 
-/** What a request to open a WebSocket says, once it has been checked: in any version of HTTP. */
+/**
+ * What a request to open a WebSocket says, once it has been checked: in any version of HTTP.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import {
+ *   type CheckedOpening,
+ *   checkRequest,
+ *   createKey,
+ *   createRequest,
+ * } from "@twoway/websocket/core";
+ *
+ * function choose(ours: string[], { protocols }: CheckedOpening): string | undefined {
+ *   return ours.find((protocol) => protocols.includes(protocol));
+ * }
+ * const key = createKey(crypto.getRandomValues(new Uint8Array(16)));
+ * const protocols = ["chat.v1", "chat.v2"];
+ * const opening = checkRequest(createRequest({ host: "localhost", target: "/", key, protocols }));
+ * assertEquals(choose(["chat.v3", "chat.v2"], opening), "chat.v2");
+ * ```
+ */
 export interface CheckedOpening {
   /** The Host field. */
   readonly host: string;

@@ -29,7 +29,23 @@ export interface SenderOptions {
   readonly codec?: MessageCodec | null;
 }
 
-/** Takes bytes at once, as many as it can; see `Protocol.sendMessage()`. */
+/**
+ * Takes bytes at once, as many as it can; see `Protocol.sendMessage()`.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { type DirectWriter, Protocol } from "@twoway/websocket/core";
+ *
+ * let count = 0;
+ * const writer: DirectWriter = { tryWrite: ({ length }) => (count += length, length) };
+ * const limits = { maxMessageSize: 1_048_576, maxFragments: 10, maxPendingPongs: 1 };
+ * const server = new Protocol({ role: "server", limits });
+ * server.sendMessage(new Uint8Array(100_000), undefined, writer);
+ * assertEquals(count, 10 + 100_000); // the header, and the message itself
+ * assertEquals(server.hasOutput, false);
+ * ```
+ */
 export interface DirectWriter {
   /** Returns how many bytes of the front have left; the rest is not kept. */
   tryWrite?(bytes: Uint8Array): number;
