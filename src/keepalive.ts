@@ -135,7 +135,8 @@ export class Keepalive {
     } else {
       this.#pingedAt = now;
       this.#send();
-      this.#arm(timeout);
+      // Where the answer comes at once, the next interval may end before this ping's timeout.
+      this.#arm(Math.min(interval, timeout));
     }
   }
 }

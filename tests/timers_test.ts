@@ -192,6 +192,20 @@ describe("T-2 T-3 keepalive", () => {
     });
   }
 
+  test("pings at the interval again, however long an answer may take", async () => {
+    const { session, peer, clock } = sessionAndPeer("server", {
+      keepalive: { interval: 5000, timeout: 60_000 },
+    });
+    for (let i = 0; i < 3; i++) {
+      const ping = (await assertSettlesAt(clock, 5000, peer.read()))!;
+      assertEquals(ping[0], 0x89);
+      await peer.write(hex("8a80 00000000")); // any byte counts
+    }
+    assertEquals((await assertSettlesAt(clock, 5000, peer.read()))![0], 0x89);
+    const { error } = await assertSettlesAt(clock, 60_000, session.closed);
+    assert(error instanceof TimeoutError);
+  });
+
   test("is not put off by what we send", async () => {
     const { session, peer, clock } = sessionAndPeer("server", { memory: { highWaterMark: 1e6 } });
     const closed = assertSettlesAt(clock, 45_000, session.closed, () => session.send("a"));
