@@ -5,6 +5,7 @@
  * @module
  */
 
+import { readForwarded } from "./address.ts";
 import { Cancellation } from "./cancellation.ts";
 import type { Timer, Timers } from "./clock.ts";
 import { HandshakeError } from "./core/errors.ts";
@@ -201,7 +202,7 @@ export class Incoming<Data> {
   }
 
   async #answer(received: ReceivedHead): Promise<void> {
-    const { fetch, options } = this.#context;
+    const { fetch, options, policy } = this.#context;
     const { head } = received;
     if (fetch === undefined) throw upgradeRequired();
     checkMethod(head.method);
@@ -211,7 +212,9 @@ export class Incoming<Data> {
     this.#admit(undefined);
     this.#decide();
     const hasBody = head.method !== "GET" && head.method !== "HEAD"; // else Request refuses one
-    const request = toWebRequest(head, this.#isSecure, hasBody ? { body } : undefined);
+    const forwarded = readForwarded(this.#conn.remoteAddr, head.headers, policy.trustedProxies);
+    const isHttps = this.#isSecure || forwarded.isSecure === true;
+    const request = toWebRequest(head, isHttps, hasBody ? { body } : undefined);
     const response = await fetch(request);
     if (!(response instanceof Response)) throw new TypeError("fetch did not return a Response");
     if (response.status === 0) throw new TypeError("fetch returned Response.error()");

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { describe, test } from "node:test";
 import {
+  type Accept,
   type CloseStatus,
   connect,
   type Handler,
@@ -375,6 +376,23 @@ describe("serve()", () => {
       sessions.push(await from("1.1.1.1"));
       for (const session of sessions) await session.close();
     });
+  });
+
+  test("fetch and accept are told by trusted proxies that the client uses TLS", async () => {
+    const schemes: string[] = [];
+    const note = (request: Request): Response => {
+      schemes.push(new URL(request.url).protocol);
+      return new Response(null, { status: 401 });
+    };
+    const headers = { "X-Forwarded-Proto": "https" };
+    for (const trustedProxies of [["127.0.0.1"], []]) {
+      const accept: Accept<unknown> = (request) => note(request.toRequest());
+      await withServer({ trustedProxies, fetch: note, accept }, echo, async (server) => {
+        await (await fetch(url(server).replace("ws", "http"), { headers })).body?.cancel();
+        await assertRejects(() => connect(url(server), { headers }), HandshakeError, "401");
+      });
+    }
+    assertEquals(schemes, ["https:", "https:", "http:", "http:"]);
   });
 
   test("fetch answers plain HTTP on the same port", async () => {
