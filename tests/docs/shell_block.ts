@@ -25,7 +25,7 @@ import { runProgram } from "./processes.ts";
 import { PACKAGE, type Workspace } from "./workspace.ts";
 
 const INSTALL =
-  /^(?:npm (?:i|install)|bun add|deno add (?:jsr|npm):|npx jsr add|bunx jsr add) ?(.+)$/;
+  /^(?:(?:npm (?:install|i)|bun add|npx jsr add|bunx jsr add) |deno add (?:jsr|npm):)(\S+)$/;
 const TASKS: Readonly<Record<string, unknown>> =
   JSON.parse(readFileSync(`${ROOT}deno.json`, "utf8")).tasks;
 
