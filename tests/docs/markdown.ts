@@ -6,7 +6,8 @@
  * - `with: echo`: port 8000 is a server of `peers.ts` by that name.
  * - `stays`: the program does not end by itself; it is ended once it has printed what it says it does.
  * - `on: node`: only for these runtimes, separated by commas.
- * - `run by: tests/x_test.ts`: that test reads the block from the page and runs it.
+ * - `covered by: tests/x_test.ts`: that test reads the block from the page and runs it.
+ * - `not run: reason`: for Dockerfiles only, which take an engine that the tests' machines don't have.
  *
  * @module
  */
@@ -29,10 +30,12 @@ export interface Block {
   /** The runtimes that it is for. */
   readonly runtimes: readonly RuntimeName[];
   /** The path of the test that runs it, below the root. */
-  readonly runBy?: string;
+  readonly coveredBy?: string;
+  /** Why nothing runs it. */
+  readonly notRun?: string;
 }
 
-type Directives = Pick<Block, "continues" | "stays" | "peer" | "runtimes" | "runBy">;
+type Directives = Omit<Block, "page" | "line" | "language" | "code">;
 
 const NONE: Directives = { continues: false, stays: false, runtimes: RUNTIMES };
 
@@ -62,7 +65,7 @@ export function readBlocks(page: string, text: string): Block[] {
 
 /** Reads a comment; one that doesn't begin with a word of ours is somebody else's. */
 function readDirectives(comment: string, place: string): Directives {
-  if (!/^(continues|stays|with: |on: |run by: )/.test(comment)) return NONE;
+  if (!/^(continues|stays|with: |on: |covered by: |not run: )/.test(comment)) return NONE;
   return comment.split(";").reduce(
     (directives, part) => ({ ...directives, ...readDirective(part.trim(), place) }),
     NONE,
@@ -74,7 +77,8 @@ function readDirective(text: string, place: string): Partial<Directives> {
   if (name === "continues" && value === undefined) return { continues: true };
   if (name === "stays" && value === undefined) return { stays: true };
   if (name === "with" && value) return { peer: value };
-  if (name === "run by" && value) return { runBy: value };
+  if (name === "covered by" && value) return { coveredBy: value };
+  if (name === "not run" && value) return { notRun: value };
   if (name === "on" && value) return { runtimes: value.split(", ").map(toRuntime) };
   throw new Error(`${place}: "${text}" is no directive`);
 }

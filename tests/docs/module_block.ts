@@ -7,7 +7,7 @@ import { once } from "node:events";
 import { executable, type RuntimeName } from "../toolchain.ts";
 import { type Block, isExpected, readExpectations, toModule } from "./markdown.ts";
 import { startPeer } from "./peers.ts";
-import { runProgram } from "./processes.ts";
+import { type ProgramInit, runProgram } from "./processes.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** How programs are started where the page doesn't say. */
@@ -47,7 +47,8 @@ export async function runModule(
     const code = toModule(blocks).replaceAll(/\b8000\b/g, port);
     const cwd = workspace[runtime === "deno" ? "deno" : "npm"];
     writeFileSync(cwd + name, code);
-    await runAndCheck(blocks, code, { command: executable(runtime), args: [...flags, name], cwd });
+    const program = { command: executable(runtime), args: [...flags, name], cwd };
+    await runAndCheck(blocks, code, { ...program, env: workspace.env });
   } finally {
     await peer?.stop();
   }
@@ -56,7 +57,7 @@ export async function runModule(
 async function runAndCheck(
   blocks: readonly Block[],
   code: string,
-  program: { command: string; args: readonly string[]; cwd: string },
+  program: Omit<ProgramInit, "isEnough">,
 ): Promise<void> {
   const expectations = readExpectations(code);
   const missing = (output: string) => {

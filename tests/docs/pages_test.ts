@@ -1,6 +1,6 @@
 /** Every code block of the pages runs, and prints what it says. @module */
 
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { posix } from "node:path";
@@ -10,6 +10,7 @@ import { executable, ROOT, type RuntimeName } from "../toolchain.ts";
 import { type Block, joinBlocks, readBlocks, readLinks, toModule } from "./markdown.ts";
 import { moduleName, runModule } from "./module_block.ts";
 import { readCommands, runCommand } from "./shell_block.ts";
+import { faultOf, isOurs } from "./coverage.ts";
 import { createWorkspace, type Workspace } from "./workspace.ts";
 
 const RUNTIME: RuntimeName = process.versions.deno ? "deno" : process.versions.bun ? "bun" : "node";
@@ -26,7 +27,7 @@ const readPage = (page: string): string => readFileSync(ROOT + page, "utf8");
 const blocksOf = (page: string): Block[] =>
   readBlocks(page, readPage(page)).filter(({ language }) => language !== "");
 
-const isModule = ({ language, runBy }: Block): boolean => language === "ts" && runBy === undefined;
+const isModule = (block: Block): boolean => block.language === "ts" && isOurs(block);
 
 const modulesOf = (page: string): Block[][] => joinBlocks(blocksOf(page).filter(isModule));
 
@@ -47,7 +48,7 @@ for (const page of PAGES) {
       });
     }
 
-    for (const block of blocks.filter(({ language, runBy }) => language === "sh" && !runBy)) {
+    for (const block of blocks.filter((block) => block.language === "sh" && isOurs(block))) {
       test(`the commands in line ${block.line} run`, { timeout: 60_000 }, async () => {
         for (const line of readCommands(block)) {
           await runCommand(line, block, blocks, RUNTIME, workspace);
@@ -56,15 +57,7 @@ for (const page of PAGES) {
     }
 
     test("no block is without a test", () => {
-      for (const { line, language, runBy } of blocks) {
-        if (runBy === undefined) {
-          assert(["ts", "sh"].includes(language), `${page}:${line}: nothing runs ${language}`);
-        } else {
-          assert(existsSync(ROOT + runBy), `${page}:${line}: there is no ${runBy}`);
-          const source = readFileSync(ROOT + runBy, "utf8");
-          assert(source.includes(page), `${page}:${line}: ${runBy} does not read ${page}`);
-        }
-      }
+      assertEquals(blocks.map(faultOf).filter((fault) => fault !== null), []);
     });
 
     test("links lead to files that are there", () => {

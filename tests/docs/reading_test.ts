@@ -13,6 +13,7 @@ import {
   readLinks,
   toModule,
 } from "./markdown.ts";
+import { faultOf } from "./coverage.ts";
 import { runModule } from "./module_block.ts";
 import { readCommands, runCommand } from "./shell_block.ts";
 import { createWorkspace, type Workspace } from "./workspace.ts";
@@ -73,6 +74,25 @@ test("isExpected() takes all but … by the letter", () => {
 test("readLinks() finds files, but no addresses, anchors or code", () => {
   const text = "[a](a.md) [b](b.md#x) [c](#x) [d](https://d.example/) `[e](e.md)`";
   assertEquals(readLinks(text), ["a.md", "b.md"]);
+});
+
+test("faultOf() says why a block is not covered", () => {
+  const faults = page(
+    ...["```ts", "```", "```sh", "```", "```nginx", "```"],
+    ...["<!-- covered by: tests/nowhere_test.ts -->", "```nginx", "```"],
+    ...["<!-- covered by: tests/server_test.ts -->", "```nginx", "```"],
+    ...["<!-- not run: no engine -->", "```dockerfile", "```"],
+    ...["<!-- not run: no wish -->", "```ts", "```"],
+  ).map(faultOf);
+  assertEquals(faults, [
+    null,
+    null,
+    "page.md:6: nothing runs nginx",
+    "page.md:9: there is no tests/nowhere_test.ts",
+    "page.md:12: tests/server_test.ts does not read page.md",
+    null,
+    "page.md:18: nothing runs ts",
+  ]);
 });
 
 describe("a page fails", () => {

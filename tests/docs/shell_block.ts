@@ -85,7 +85,7 @@ async function runHere(
       command: "/bin/sh",
       args: ["-c", command],
       cwd: ROOT,
-      env: { PATH: `${bin}:${process.env.PATH}` },
+      env: { ...workspace.env, PATH: `${bin}:${process.env.PATH}` },
       isEnough: (output) => listens && /\b(?:http|ws):\/\/\S+\s/.test(output),
     });
     if (result.stopped || result.status === 0) return;
