@@ -31,24 +31,23 @@ const PATIENCE = 20_000;
 /** How long it may take to end once it is asked to. */
 const GRACE = 2_000;
 
-/** Runs a program, and ends whatever it has started with it. */
+/** Runs a program. It stays in the process group of the tests, and so ends with them at the latest. */
 export async function runProgram(init: ProgramInit): Promise<ProgramResult> {
   const child = spawn(init.command, init.args, {
     cwd: init.cwd,
     env: { ...process.env, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", ...init.env },
     stdio: ["ignore", "pipe", "pipe"],
-    detached: true,
   });
   const result = { stopped: false, timedOut: false, stdout: "", stderr: "" };
   const timers = [setTimeout(() => {
     result.timedOut = true;
-    signalGroup(child, "SIGKILL");
+    signal(child, "SIGKILL");
   }, PATIENCE)];
   const look = () => {
     if (result.stopped || !init.isEnough?.(result.stdout + result.stderr)) return;
     result.stopped = true;
-    signalGroup(child, "SIGTERM");
-    timers.push(setTimeout(() => signalGroup(child, "SIGKILL"), GRACE));
+    signal(child, "SIGTERM");
+    timers.push(setTimeout(() => signal(child, "SIGKILL"), GRACE));
   };
   child.stdout.setEncoding("utf8").on("data", (text) => (result.stdout += text, look()));
   child.stderr.setEncoding("utf8").on("data", (text) => (result.stderr += text, look()));
@@ -57,9 +56,10 @@ export async function runProgram(init: ProgramInit): Promise<ProgramResult> {
   return { ...result, status };
 }
 
-function signalGroup(child: ChildProcess, signal: "SIGTERM" | "SIGKILL"): void {
+/** Not `child.kill()`: under Deno that reports the signal in place of the exit status. */
+function signal(child: ChildProcess, name: "SIGTERM" | "SIGKILL"): void {
   try {
-    process.kill(-child.pid!, signal);
+    process.kill(child.pid!, name);
   } catch {
     // It has ended meanwhile.
   }

@@ -79,7 +79,9 @@ async function runHere(
     const takesPort = readFileSync(ROOT + script, "utf8").includes("--port");
     const listens = takesPort || line.includes("--listen");
     const port = String(listens || peer === undefined ? await freePort() : peer.port);
-    const command = line.replaceAll(/\b8000\b/g, port) + (takesPort ? " --port 0" : "");
+    // The program in place of the shell, so that it gets the signal.
+    const start = line.includes("|") ? "" : "exec ";
+    const command = start + line.replaceAll(/\b8000\b/g, port) + (takesPort ? " --port 0" : "");
     const bin = createBin(workspace);
     const result = await runProgram({
       command: "/bin/sh",

@@ -5,7 +5,15 @@
  * @module
  */
 
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { createCertificates } from "../runtime/certificates.ts";
 import { ROOT } from "../toolchain.ts";
@@ -30,7 +38,7 @@ interface Manifest {
 /** What deno.json says of the package. */
 export const PACKAGE: Manifest = JSON.parse(readFileSync(`${ROOT}deno.json`, "utf8"));
 
-/** Makes a project with the package, npm's `ws`, and a certificate in `cert.pem` and `key.pem`. */
+/** Makes a project with the package, all that the tests use, and a certificate in PEM files. */
 export async function createWorkspace(): Promise<Workspace> {
   const folder = mkdtempSync(`${tmpdir()}/twoway-docs-`);
   // Node is quicker when it strips types once.
@@ -54,8 +62,8 @@ function installForDeno(folder: string): void {
   for (const [name, target] of Object.entries(PACKAGE.exports)) {
     imports[PACKAGE.name + name.slice(1)] = ROOT + target.slice(2);
   }
-  for (const name of ["ws", "npm-ws", "@types/ws", "@types/node"]) {
-    imports[name] = PACKAGE.imports[name].replace(/^\.\//, ROOT);
+  for (const [name, target] of Object.entries(PACKAGE.imports)) {
+    imports[name] = target.replace(/^\.\//, ROOT);
   }
   const compilerOptions = { types: [PACKAGE.imports["@types/node"]] };
   const config = { nodeModulesDir: "none", imports, compilerOptions };
@@ -70,5 +78,8 @@ function installForNpm(folder: string): void {
   writeFileSync(`${target}package.json`, JSON.stringify({ name, type: "module", exports }));
   // Node strips no types below node_modules; a link counts as what it points to.
   for (const entry of ["mod.ts", "cli.ts", "src"]) symlinkSync(ROOT + entry, target + entry);
-  symlinkSync(`${ROOT}tests/node_modules/ws`, `${folder}node_modules/ws`);
+  const installed = `${ROOT}tests/node_modules/`;
+  for (const entry of readdirSync(installed)) {
+    if (!entry.startsWith(".")) symlinkSync(installed + entry, `${folder}node_modules/${entry}`);
+  }
 }
