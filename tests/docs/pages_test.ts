@@ -79,7 +79,7 @@ test("the types of all blocks are right", { skip: RUNTIME !== "deno", timeout: 6
   const files = PAGES.flatMap(modulesOf).map((program) => {
     const name = `types_${moduleName(program)}`;
     const isBun = program[0].runtimes.join() === "bun";
-    const code = isBun ? `import "${ROOT}tests/docs/bun.d.ts"; ` : "";
+    const code = isBun ? `declare const Bun: import("${ROOT}tests/docs/bun_api.ts").Bun; ` : "";
     writeFileSync(workspace.deno + name, code + toModule(program));
     return name;
   });

@@ -1,4 +1,4 @@
-/** The part of Bun that pages use, for the type checker of Deno. */
+/** The part of Bun that pages use, for the type checker of Deno. @module */
 
 interface BunSocket<Data> {
   data: Data;
@@ -37,4 +37,7 @@ interface BunServeOptions<Data> {
   };
 }
 
-declare const Bun: { serve<Data = unknown>(options: BunServeOptions<Data>): BunServer<Data> };
+/** The global `Bun`. */
+export interface Bun {
+  serve<Data = unknown>(options: BunServeOptions<Data>): BunServer<Data>;
+}
