@@ -23,17 +23,19 @@ interface Check {
 
 async function listChecks(): Promise<Check[]> {
   const { exports } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
+  const entries = Object.values<string>(exports);
   const deno = (name: string, ...args: string[]) => ({ name, command: Deno.execPath(), args });
   return [
     deno("format", "fmt", "--check"),
     deno("lint", "lint"),
     deno("types, by Deno", "check", "--frozen", "."),
+    deno("types, as other projects see them", "check", "--no-config", "--no-lock", ...entries),
     {
       name: "types, by TypeScript",
       command: executable("node"),
       args: ["tests/node_modules/typescript/bin/tsc", "-p", "tests/tsconfig.json"],
     },
-    deno("docs", "doc", "--lint", ...Object.values<string>(exports)),
+    deno("docs", "doc", "--lint", ...entries),
     deno("import directions", "test", "-A", "--no-check", "--frozen", "tests/architecture_test.ts"),
     deno("publishing", "publish", "--dry-run", "--allow-dirty"),
   ];

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { constants, DeflateRaw, InflateRaw } from "node:zlib";
+import { constants, createDeflateRaw, createInflateRaw } from "node:zlib";
 import { type DeflateOptions, zlibWindowBits } from "./deflate.ts";
 
 /** What the runtimes have in common behind a zlib stream. */
@@ -47,13 +47,13 @@ export class ZlibHandle {
   /** A stream that compresses. */
   static deflate({ level, windowBits, memLevel }: DeflateOptions): ZlibHandle {
     const options = { level, windowBits: zlibWindowBits(windowBits), memLevel };
-    return new ZlibHandle(new DeflateRaw(options) as unknown as ZlibStream);
+    return new ZlibHandle(createDeflateRaw(options) as unknown as ZlibStream);
   }
 
   /** A stream that inflates, with a window of 2^`windowBits` bytes. */
   static inflate(windowBits: number): ZlibHandle {
     const options = { windowBits: zlibWindowBits(windowBits) };
-    return new ZlibHandle(new InflateRaw(options) as unknown as ZlibStream);
+    return new ZlibHandle(createInflateRaw(options) as unknown as ZlibStream);
   }
 
   /** Bytes of the last call's input that were not taken. */
