@@ -1,7 +1,8 @@
 /**
- * Installs what the tests need from npm, with nothing but Deno: the packages of `tests/package.json`,
- * and Bun and Node as the packages of this platform (`tests/runtimes`). Everything is pinned, and
- * checked against the lock files beside it. No install script of a package runs.
+ * Installs what the tests need from npm, with nothing but Deno: the packages of `tests/package.json`
+ * and of the examples with frameworks, and Bun and Node as the packages of this platform
+ * (`tests/runtimes`). Everything is pinned, and checked against the lock files beside it. No install
+ * script of a package runs.
  *
  * @module
  */
@@ -15,6 +16,7 @@ const TIMEOUT = 300_000;
 /** Installs what is missing or out of date. */
 export async function installToolchain(): Promise<void> {
   await install(`${ROOT}tests/`);
+  await install(`${ROOT}examples/frameworks/`);
   const runtimes = runtimesFolder();
   if (await readText(`${runtimes}package.json`) === null) {
     const named = ["TWOWAY_BUN", "TWOWAY_NODE"].every((name) => Deno.env.get(name));

@@ -156,6 +156,11 @@ const PARTS: Readonly<Record<string, Part>> = {
     values: ["mod", "node", "testing", "web", "examples"],
     builtins: /^node:/,
   },
+  frameworks: {
+    files: ["examples/frameworks/"],
+    values: ["mod", "node", "frameworks"],
+    builtins: /^(?:node:.*|express|fastify|hono|@hono\/node-server|vite)$/,
+  },
 };
 
 /** Two modules that must not reach each other, over any number of imports. */

@@ -8,6 +8,7 @@ import { ROOT } from "./toolchain.ts";
 function readSources(folder: string): Array<[string, string]> {
   if (!existsSync(ROOT + folder)) return [];
   return readdirSync(ROOT + folder, { withFileTypes: true }).flatMap((entry) => {
+    if (entry.name === "node_modules") return [];
     const path = `${folder}${entry.name}`;
     if (entry.isDirectory()) return readSources(`${path}/`);
     return path.endsWith(".ts") ? [readSource(path)] : [];
@@ -309,13 +310,15 @@ describe("the project", () => {
   });
 
   test("pins the same versions for Deno as for Bun and Node", () => {
-    const { devDependencies } = readJson("tests/package.json");
+    const npm = readJson("tests/package.json").devDependencies;
+    const frameworks = readJson("examples/frameworks/package.json");
+    const packages = { ...frameworks.devDependencies, ...frameworks.dependencies, ...npm };
     const pinned = Object.values<string>(readJson("deno.json").imports)
       .flatMap((url) => url.match(/^npm:\/?(.+)@(\d[^/]*)/)?.slice(1, 3).join(" ") ?? []);
     assert(pinned.length > 0);
     for (const one of pinned) {
       const [name, version] = one.split(" ");
-      assertEquals([name, devDependencies[name]], [name, version]);
+      assertEquals([name, packages[name]], [name, version]);
     }
   });
 });
