@@ -61,8 +61,6 @@ export async function render(
   { timers, handshakeTimeout, onError }: RenderOptions,
 ): Promise<Rendering> {
   const response = new ServerResponse(request);
-  // A framework that goes on when it is too late must not end the process.
-  response.on("error", () => {});
   response.shouldKeepAlive = false;
   response.statusCode = error.status ?? 400;
   for (const [name, value] of error.headers) response.setHeader(name, value);
@@ -88,10 +86,8 @@ export async function render(
     });
   });
   socket.off("drain", drain);
-  if (isWhole) response.detachSocket(socket as Socket);
-  if (isWhole) return "whole";
-  const isUntouched = !response.headersSent;
   response.detachSocket(socket as Socket);
-  response.destroy();
-  return isUntouched ? "nothing" : "part";
+  if (isWhole) return "whole";
+  response.destroy(); // what a framework writes when it is too late goes nowhere
+  return response.headersSent ? "part" : "nothing";
 }

@@ -57,6 +57,8 @@ export class ByteClient {
   readonly socket: net.Socket;
   /** Everything received. */
   text: string = "";
+  /** The server has ended its direction in good order. */
+  hasEnded = false;
   /** Resolves when the server has ended its direction, or the connection has broken. */
   readonly ended: Promise<void>;
   #onData: (() => void) | null = null;
@@ -69,7 +71,10 @@ export class ByteClient {
       this.#onData?.();
     });
     this.ended = new Promise((resolve) => {
-      socket.once("end", resolve);
+      socket.once("end", () => {
+        this.hasEnded = true;
+        resolve();
+      });
       socket.once("close", () => resolve());
     });
   }

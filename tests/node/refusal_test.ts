@@ -15,12 +15,12 @@ const EVIL = requestWith("Origin: http://evil.example");
 async function answerTo(
   request: string,
   options: AttachOptions,
-  check: (answer: string) => void = () => {},
+  check: (answer: string, client: ByteClient) => void,
 ): Promise<void> {
   await withHttp(async (server) => {
     const sockets = attach(server, options, () => {});
     const client = await ByteClient.connect(server);
-    check(await client.exchange(request));
+    check(await client.exchange(request), client);
     await until(() => sockets.stats().responses === 0);
     assertEquals(sockets.stats().pendingHandshakes, 0);
     await sockets.shutdown();
@@ -82,8 +82,9 @@ describe("a refusal", () => {
   test("N-4 is readable by a client that goes on sending", async () => {
     const render = (_: IncomingMessage, response: ServerResponse): void => void response.end("no");
     for (const refuse of [undefined, render]) {
-      await answerTo(EVIL + "x".repeat(1_000_000), { refuse }, (answer) => {
+      await answerTo(EVIL + "x".repeat(1_000_000), { refuse }, (answer, client) => {
         assertStringIncludes(answer, "HTTP/1.1 403 ");
+        assert(client.hasEnded, "the connection was reset");
       });
     }
   });

@@ -44,7 +44,12 @@ const MOMENTS: readonly Moment[] = [
   },
   {
     name: "inside a refusal that the framework renders",
-    options: { refuse: (_, response) => void response.write("x".repeat(100_000)) },
+    options: {
+      refuse(_, response) {
+        response.write("x".repeat(100_000));
+        setTimeout(() => response.end("more, to nobody"), 30);
+      },
+    },
     play: async (client) => {
       await client.send(requestWith("Origin: http://evil.example"));
       await client.until("xxx");
@@ -86,7 +91,7 @@ describe("N-3 a reset", () => {
         await withHttp(async (server) => {
           const sockets = attach(
             server,
-            { handshakeTimeout: 2000, closeTimeout: 500, ...options },
+            { handshakeTimeout: 60_000, closeTimeout: 500, ...options },
             {
               open: (session) => void (closes && session.close(4000)),
               close: (_, status) => void statuses.push(status),

@@ -128,7 +128,8 @@ describe("upgrade()", () => {
       const done = deferred<unknown>();
       server.once("upgrade", (request, socket, head) => {
         socket.destroy();
-        setTimeout(() => upgrade(request, socket, head).catch(done.resolve), 20);
+        const accept = () => new Promise<never>(() => {});
+        setTimeout(() => upgrade(request, socket, head, { accept }).catch(done.resolve), 20);
       });
       const client = await ByteClient.connect(server);
       await client.exchange(REQUEST);
