@@ -33,10 +33,12 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Source } from "./accept_loop.ts";
 import { sharedTimers, Timers } from "./clock.ts";
+import { HandshakeError } from "./core/errors.ts";
 import { createReporter } from "./errors.ts";
 import { type Arrival, Incoming } from "./incoming.ts";
 import { type AnswerOptions, arrive, type UpgradeEvent } from "./node/exchange.ts";
 import { type HttpServerLike, type Mount, Mounts, type PathOption } from "./node/mounts.ts";
+import { whenFree } from "./node/pipelining.ts";
 import type { Refuse } from "./node/refusal.ts";
 import type { Addr } from "./runtime/conn.ts";
 import { type AcceptOptions, checkFunctions, resolveAcceptOptions } from "./serve_options.ts";
@@ -68,7 +70,8 @@ export type { Sendable } from "./payload.ts";
 export type { RequestInfo } from "./request_info.ts";
 export type { OriginPolicy } from "./origin.ts";
 export type { CompressOptions, KeepaliveOptions, Limits, SessionOptions } from "./options.ts";
-export { HandshakeError, type HandshakeErrorInit } from "./core/errors.ts";
+export type { HandshakeErrorInit } from "./core/errors.ts";
+export { HandshakeError };
 export type { CloseStatus } from "./core/close.ts";
 export type { State } from "./core/protocol.ts";
 export type { Message } from "./core/message.ts";
@@ -232,7 +235,9 @@ class AttachedSource implements Source, Mount {
   }
 
   receive(event: UpgradeEvent, reason?: unknown): void {
-    this.#receive!(arrive(event, this.#options, reason));
+    const { request, socket } = event;
+    const arrival = arrive(event, this.#options, reason);
+    whenFree(request, socket, () => this.#receive!(arrival), () => arrival.conn.close());
   }
 
   close(): void {
@@ -304,6 +309,10 @@ export function upgrade<Data = unknown>(
       onDone: () => {},
       onError,
     });
-    void incoming.run();
+    whenFree(request, socket, () => void incoming.run(), () => incoming.drop(pipelined(), false));
   });
+}
+
+function pipelined(): HandshakeError {
+  return new HandshakeError("The request came before the response to an earlier one");
 }

@@ -10,6 +10,7 @@ import { type IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { requestBodyFraming, type RequestHead } from "../core/http.ts";
+import { whenFree } from "./pipelining.ts";
 
 /** Answers an ordinary request, as the listeners for `request` do. */
 export type AnswerRequest = (request: IncomingMessage, response: ServerResponse) => void;
@@ -32,6 +33,10 @@ export function answerPlain(
 ): void {
   const socket = stream as Socket;
   socket.on("error", () => {}); // a reset: nobody wants the response any more
+  whenFree(request, socket, () => respond(request, socket, answer), () => socket.destroy());
+}
+
+function respond(request: IncomingMessage, socket: Socket, answer: AnswerRequest): void {
   const response = new ServerResponse(request);
   response.shouldKeepAlive = false;
   response.assignSocket(socket);
