@@ -367,6 +367,23 @@ describe("attach()", () => {
     });
   });
 
+  test("the HTTP server's end waits for the sessions, which only shutdown() ends", async () => {
+    const server = http.createServer(page);
+    await listenOn(server);
+    const sockets = attach(server, {}, echo);
+    const session = await connect(urlOf(server));
+    let isClosed = false;
+    server.close(() => isClosed = true);
+    server.closeAllConnections();
+    await session.send("still");
+    assertEquals(await session.receive(), "still");
+    assertEquals(isClosed, false);
+    const end = session.receive();
+    await sockets.shutdown();
+    assertEquals(await end, null);
+    await until(() => isClosed);
+  });
+
   test("is shut down by its signal", async () => {
     await withHttp(async (server) => {
       const controller = new AbortController();
