@@ -19,7 +19,14 @@ import { makeEnumerable, toDictionary, toShort, toUsvString } from "./webidl.ts"
  * assertEquals([event.code, event.reason], [4000, "lunch"]);
  * ```
  */
-export interface CloseEventInit extends EventInit {
+export interface CloseEventInit {
+  // Those of every event, one by one: without the DOM, TypeScript has no name for them.
+  /** Whether it goes on to the parents of its target. @default {false} */
+  readonly bubbles?: boolean;
+  /** Whether `preventDefault()` does anything. @default {false} */
+  readonly cancelable?: boolean;
+  /** Whether it leaves a shadow tree. @default {false} */
+  readonly composed?: boolean;
   /** Whether the closing handshake was completed. @default {false} */
   readonly wasClean?: boolean;
   /** The close code. @default {0} */
