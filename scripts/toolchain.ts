@@ -27,7 +27,7 @@ export async function installToolchain(): Promise<void> {
 }
 
 /** `deno install` in a folder, unless what it asks for is what was installed last. */
-async function install(folder: string): Promise<void> {
+export async function install(folder: string): Promise<void> {
   const wanted = await readText(`${folder}package.json`) +
     await Deno.readTextFile(`${folder}deno.lock`);
   const stamp = `${folder}node_modules/.installed`;

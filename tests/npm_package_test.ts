@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { dntOptions, withShebang } from "../scripts/npm/dnt_options.ts";
 import { CLI, type DenoJson, packageJson } from "../scripts/npm/package_json.ts";
+import { readmeProgram } from "../scripts/npm/readme.ts";
 import { ROOT } from "./toolchain.ts";
 
 const deno: DenoJson = JSON.parse(readFileSync(`${ROOT}deno.json`, "utf8"));
@@ -85,4 +86,19 @@ test("withShebang() leaves one #! line, whether there were none, one or two", ()
   for (const before of ["", "#!/usr/bin/env node\n", "#!/usr/bin/env node\n#!/bin/deno\r\n"]) {
     assertEquals(withShebang(`${before}// #!\nrun();\n`), "#!/usr/bin/env node\n// #!\nrun();\n");
   }
+});
+
+describe("readmeProgram()", () => {
+  test("takes the server of the README, under its own name and on any port", () => {
+    const program = readmeProgram(readFileSync(`${ROOT}README.md`, "utf8"), deno.name);
+    assertMatch(program, /^import \{ serve \} from "@twoway\/websocket";.*\bport: 0\b/s);
+  });
+
+  test("needs a server that can be moved", () => {
+    const page = (code: string) => `# A\n\n\`\`\`ts\n${code}\n\`\`\`\n`;
+    assertThrows(() => readmeProgram("# A", deno.name), Error, "begins with no server");
+    assertThrows(() => readmeProgram(page("f();"), deno.name), Error, "begins with no server");
+    const server = 'import { serve } from "./x.ts";\nserve({ port: 8000 });';
+    assertThrows(() => readmeProgram(page(server), deno.name), Error, "names neither");
+  });
 });
