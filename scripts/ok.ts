@@ -19,6 +19,8 @@ interface Check {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
+  /** What it must not write, even with status 0. */
+  readonly forbidden?: RegExp;
 }
 
 async function listChecks(): Promise<Check[]> {
@@ -37,20 +39,25 @@ async function listChecks(): Promise<Check[]> {
     },
     deno("docs", "doc", "--lint", ...entries),
     deno("import directions", "test", "-A", "--no-check", "--frozen", "tests/architecture_test.ts"),
-    deno("publishing", "publish", "--dry-run", "--allow-dirty"),
+    {
+      ...deno("publishing", "publish", "--dry-run", "--allow-dirty"),
+      forbidden: /\bwarning\b/i,
+    },
   ];
 }
 
 /** Runs a check and prints how it went: one line, or all of its output where it failed. */
-async function passes({ name, command, args }: Check): Promise<boolean> {
+async function passes({ name, command, args, forbidden }: Check): Promise<boolean> {
   const started = performance.now();
   const { code, timedOut, output } = await run(command, args, { timeout: CHECK_TIMEOUT });
   const time = `${((performance.now() - started) / 1000).toFixed(1)} s`;
-  if (code === 0 && !timedOut) {
+  const wrote = forbidden?.exec(output);
+  if (code === 0 && !timedOut && !wrote) {
     console.log(`ok      ${name} (${time})`);
     return true;
   }
-  console.log(`FAILED  ${name} (${time}): ${timedOut ? "it took too long" : `status ${code}`}`);
+  const why = timedOut ? "it took too long" : wrote ? `"${wrote[0]}"` : `status ${code}`;
+  console.log(`FAILED  ${name} (${time}): ${why}`);
   console.log(output);
   return false;
 }
