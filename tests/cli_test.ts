@@ -444,7 +444,7 @@ describe("cli.ts as a client", () => {
 
   test("--help and --version go to standard output", async () => {
     const [help, version] = await Promise.all([runCli(["--help"]), runCli(["--version"])]);
-    assertStringIncludes(help.stdout, "Usage: cli.ts [options] URL");
+    assertStringIncludes(help.stdout, "Usage: twoway [options] URL");
     assertStringIncludes(help.stdout, "--binary");
     assertEquals([help.status, help.stderr], [0, ""]);
     assertEquals(version, { status: 0, stdout: `${VERSION}\n`, stderr: "" });

@@ -11,8 +11,8 @@ import { ExitStatus, Failure } from "./failure.ts";
 export const VERSION = "0.1.0";
 
 /** What `--help` prints. */
-export const USAGE = `Usage: cli.ts [options] URL
-       cli.ts [options] --listen [HOST:]PORT
+export const USAGE = `Usage: twoway [options] URL
+       twoway [options] --listen [HOST:]PORT
 
 Talks to a WebSocket server, or is one. Each line of standard input is sent as a message. Messages
 received go to standard output, everything else to standard error.
