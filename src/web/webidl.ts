@@ -94,8 +94,15 @@ function isBuffer<T>(value: unknown, { prototype }: { readonly prototype: T }): 
   }
 }
 
+/** Whether the memory has gone elsewhere. Node 20 has no `detached` to ask. */
 function isDetached(buffer: ArrayBufferLike): boolean {
-  return isBuffer(buffer, ArrayBuffer) && buffer.detached;
+  if (buffer.byteLength > 0) return false;
+  try {
+    new Uint8Array(buffer);
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 function checkBuffer(buffer: ArrayBufferLike): ArrayBuffer {
