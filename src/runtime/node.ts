@@ -347,7 +347,11 @@ export function dial(options: DialOptions): Promise<Conn> {
 export function startTls(conn: Conn, options: DialOptions): Promise<Conn> {
   return establish(options, () => {
     if (!(conn instanceof NodeSocket)) throw new TypeError("The connection is not one from dial()");
-    return tls.connect({ ...clientTls(options), socket: conn.detach() });
+    const socket = conn.detach();
+    const secured = tls.connect({ ...clientTls(options), socket });
+    // Node 20 does not notice the end of a stream that had come before TLS was there.
+    if (socket.readableEnded) secured.destroy();
+    return secured;
   });
 }
 

@@ -167,6 +167,18 @@ describe(`listen() and dial() of ${mod.runtimeName}`, () => {
     listener.close();
   });
 
+  test("startTls() fails where the peer has ended the connection before", async () => {
+    const listener = await mod.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr as TcpAddr;
+    const conn = await mod.dial({ hostname: "127.0.0.1", port });
+    (await listener.accept())!.close();
+    assertEquals(await conn.read(), null);
+    const starting = mod.startTls(conn, { hostname: "127.0.0.1", port, tls: {} });
+    await assertRejects(() => starting, Error, `Cannot connect to 127.0.0.1:${port}: `);
+    conn.close();
+    listener.close();
+  });
+
   test("startTls() wants a connection from dial()", async () => {
     const [conn] = memoryPair();
     const options = { hostname: "127.0.0.1", port: 1, tls: {} };
