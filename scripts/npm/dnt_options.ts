@@ -40,7 +40,10 @@ export function dntOptions(deno: DenoJson, typesNode: string): DntOptions {
     esModule: true,
     scriptModule: false,
     skipSourceOutput: true,
-    compilerOptions: { target: "ES2022", lib: ["ESNext", "DOM"] },
+    compilerOptions: {
+      target: "ES2022",
+      lib: ["ESNext", "DOM", "DOM.Iterable", "DOM.AsyncIterable"],
+    },
     package: { ...packageJson(deno, MODULES), devDependencies: { "@types/node": typesNode } },
     filterDiagnostic: ({ code }) => !IGNORED_DIAGNOSTICS.includes(code),
   };
