@@ -18,6 +18,7 @@ export async function engineChecks(workshop: Workshop, engine: Engine): Promise<
     check("installs the tarball", () => installPackage(workshop, engine, folder)),
     runs("the README's first program", README_PROGRAM),
     ...entries.map((name) => runs(`uses ${name}`, fixtureOf(name))),
+    runs("is required by CommonJS", "required.cjs"),
     runs("notices that a tunnel is lost", "lost_tunnel.js"),
     runs("imports have no effects", "effects.js"),
     ...[COMMAND, workshop.deno.name].map((name) => {
