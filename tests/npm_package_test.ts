@@ -1,10 +1,12 @@
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+import process from "node:process";
 import { describe, test } from "node:test";
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { dntOptions, withShebang } from "../scripts/npm/dnt_options.ts";
 import { CLI, type DenoJson, packageJson } from "../scripts/npm/package_json.ts";
 import { readmeProgram } from "../scripts/npm/readme.ts";
-import { ROOT } from "./toolchain.ts";
+import { executable, ROOT } from "./toolchain.ts";
 
 const deno: DenoJson = JSON.parse(readFileSync(`${ROOT}deno.json`, "utf8"));
 
@@ -101,4 +103,16 @@ describe("readmeProgram()", () => {
     const server = 'import { serve } from "./x.ts";\nserve({ port: 8000 });';
     assertThrows(() => readmeProgram(page(server), deno.name), Error, "names neither");
   });
+});
+
+test("scripts/build_npm.ts says in one line that JSR is out of reach", { timeout: 30_000 }, () => {
+  const args = ["run", "-A", "--no-lock", "--quiet", "--no-check", "scripts/build_npm.ts"];
+  const { status, stdout, stderr } = spawnSync(executable("deno"), args, {
+    cwd: ROOT,
+    encoding: "utf8",
+    env: { ...process.env, JSR_URL: "http://127.0.0.1:9/", NO_COLOR: "1" },
+    timeout: 20_000,
+  });
+  assertEquals([status, stdout], [1, ""]);
+  assertMatch(stderr, /^Cannot load jsr:@deno\/dnt@[\d.]+: .+\n$/);
 });

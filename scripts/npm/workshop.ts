@@ -5,7 +5,7 @@
  * @module
  */
 
-import { executable, ROOT } from "../../tests/toolchain.ts";
+import { executable, ROOT, runtimesFolder } from "../../tests/toolchain.ts";
 import { install, installToolchain } from "../toolchain.ts";
 import { demand } from "./checks.ts";
 import { type DenoJson, packageJson } from "./package_json.ts";
@@ -70,7 +70,7 @@ export function missingNodes({ nodes }: Workshop): string[] {
 
 /** The versions of Node beside that of the tests, for platforms that have a folder of them. */
 async function otherNodes(folder: string): Promise<Engine[]> {
-  const home = `${HOME}${Deno.build.os}-${Deno.build.arch === "x86_64" ? "x64" : "arm64"}/`;
+  const home = runtimesFolder().replace("/runtimes/", "/package/");
   try {
     await Deno.stat(home);
   } catch {
