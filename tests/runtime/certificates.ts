@@ -122,7 +122,7 @@ function encodeSignature(signature: Uint8Array): Der {
 }
 
 function pem(label: string, bytes: Uint8Array | Der): string {
-  const base64 = btoa(String.fromCharCode(...bytes)).replace(/.{64}/g, "$&\n");
+  const base64 = btoa(String.fromCharCode(...bytes)).replace(/.{64}(?=.)/g, "$&\n");
   return `-----BEGIN ${label}-----\n${base64}\n-----END ${label}-----\n`;
 }
 
