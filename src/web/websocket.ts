@@ -263,8 +263,9 @@ export class WebSocket extends EventTarget {
   }
 
   set binaryType(type: BinaryType) {
+    const before = this.#binaryType; // a foreign `this` is refused, whatever is set
     const text = `${type}`;
-    if (text === "blob" || text === "arraybuffer") this.#binaryType = text;
+    this.#binaryType = text === "blob" || text === "arraybuffer" ? text : before;
   }
 
   /** Called when the connection is open. */

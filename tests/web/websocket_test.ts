@@ -313,7 +313,9 @@ describe("the shape of WebSocket", () => {
       assertEquals(typeof property.set, canBeSet ? "function" : "undefined", name);
       assertEquals([property.enumerable, property.configurable], [true, true], name);
       assertThrows(() => property.get!.call({}), TypeError);
-      if (canBeSet) assertThrows(() => property.set!.call({}, "blob"), TypeError);
+      for (const value of canBeSet ? ["blob", undefined] : []) {
+        assertThrows(() => property.set!.call({}, value), TypeError);
+      }
     }
     for (const [name, length] of Object.entries({ send: 1, close: 0 })) {
       const property = Object.getOwnPropertyDescriptor(WebSocket.prototype, name)!;
