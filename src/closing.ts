@@ -84,6 +84,12 @@ export class Closing {
 
   /** Reading failed: the connection is gone. */
   connectionLost(error: unknown): void {
+    const { isDrained } = this.#owner;
+    if (this.#isReached && this.#ending!.type === "close" && !isDrained) {
+      // The peer may have read our Close, and gone, before we are told that it is written.
+      this.#endOfStream = true;
+      return;
+    }
     this.over(this.#error ?? (this.#hasBegun ? undefined : error));
   }
 

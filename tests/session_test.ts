@@ -2,9 +2,11 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { decodeHex, encodeHex } from "@std/encoding/hex";
 import { describe, test } from "node:test";
 import { ClosedError, type CloseStatus, ProtocolError, TimeoutError } from "../mod.ts";
+import { FakeClock } from "../src/fake_clock.ts";
+import type { Conn } from "../src/runtime/conn.ts";
 import type { WebSocketSession } from "../src/session.ts";
 import { settle } from "./settle.ts";
-import { readAll, sessionAndPeer, sessionPair } from "./session_pair.ts";
+import { createSession, readAll, sessionAndPeer, sessionPair } from "./session_pair.ts";
 
 const hex = (text: string): Uint8Array => decodeHex(text.replaceAll(" ", ""));
 
@@ -413,6 +415,31 @@ describe("closing", () => {
     await assertRejects(() => ping, ClosedError);
     await assertRejects(() => sends[1], ClosedError);
     assertEquals(await session.receive(), null);
+  });
+
+  test("ends in good order when the peer goes before our Close counts as written", async () => {
+    for (const fault of [null, new Error("EPIPE")]) {
+      const reads = [hex("8802 0fa0")];
+      let isClosed = false;
+      const conn: Conn = {
+        // deno-lint-ignore require-await -- it throws, and this rejects
+        async read(): Promise<Uint8Array | null> {
+          const bytes = reads.shift();
+          if (bytes === undefined) throw new Error("ECONNRESET");
+          return bytes;
+        },
+        async write(): Promise<void> {
+          for (let i = 0; i < 50; i++) await null;
+          assertEquals(isClosed, false);
+          if (fault !== null) throw fault;
+        },
+        closeWrite: () => Promise.resolve(),
+        close: () => void (isClosed = true),
+      };
+      const session = createSession(conn, "client", new FakeClock(), {});
+      const { code, wasClean } = await session.closed;
+      assertEquals([code, wasClean, isClosed], [4000, fault === null, true]);
+    }
   });
 
   test("abort() drops the connection now, with its error in the status", async () => {
