@@ -1,5 +1,5 @@
 /**
- * `CloseEvent`, which not every runtime has (Node before 23).
+ * `CloseEvent`, which not every runtime has (Node before 23), or not as the web has it (Deno).
  *
  * @module
  */
@@ -57,7 +57,7 @@ export interface CloseEvent extends Event {
   readonly reason: string;
 }
 
-/** Ours, for runtimes without one. */
+/** Ours, for runtimes without one, or with one that does not name itself. */
 export class OwnCloseEvent extends Event implements CloseEvent {
   readonly #wasClean: boolean;
   readonly #code: number;
@@ -112,16 +112,22 @@ export interface CloseEventConstructor {
 }
 
 /**
- * The runtime's own `CloseEvent`, or ours where it has none.
+ * The runtime's own `CloseEvent`, or ours where it has none, and on Deno, whose events say that they
+ * are an `Event` and hide their members.
  *
  * @example
  * ```ts
  * import { assert } from "@std/assert";
  * import { CloseEvent } from "@twoway/websocket/web";
  *
- * const event = new CloseEvent("close"); // also on Node 20 and 22, which have none
+ * const event = new CloseEvent("close"); // also on Node 20 and 22, which have none, and on Deno
  * assert(event instanceof Event && !event.wasClean);
  * ```
  */
-export const CloseEvent: CloseEventConstructor =
-  (globalThis as unknown as { CloseEvent?: CloseEventConstructor }).CloseEvent ?? OwnCloseEvent;
+export const CloseEvent: CloseEventConstructor = findCloseEvent() ?? OwnCloseEvent;
+
+function findCloseEvent(): CloseEventConstructor | undefined {
+  const { CloseEvent } = globalThis as unknown as { CloseEvent?: CloseEventConstructor };
+  const name = Object.prototype.toString.call(CloseEvent?.prototype);
+  return name === "[object CloseEvent]" ? CloseEvent : undefined;
+}

@@ -1,4 +1,4 @@
-/** CloseEvent: the runtime's own, and ours where it has none. @module */
+/** CloseEvent: the runtime's own, and ours where it has none that will do. @module */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { test } from "node:test";
@@ -16,12 +16,18 @@ for (const [name, Class] of Object.entries({ CloseEvent, OwnCloseEvent })) {
     assertEquals([Class.name, Class.length], ["CloseEvent", 1]);
     assertEquals("initCloseEvent" in full, false);
   });
-}
 
-test("OwnCloseEvent has a tag", () => {
-  const event = new OwnCloseEvent("close");
-  assertEquals(Object.prototype.toString.call(event), "[object CloseEvent]");
-});
+  test(`${name} says what it is, and shows its members`, () => {
+    const event = new Class("close");
+    assertEquals(Object.prototype.toString.call(event), "[object CloseEvent]");
+    assert(Object.getPrototypeOf(Class) === Event);
+    for (const name of ["wasClean", "code", "reason"]) {
+      const property = Object.getOwnPropertyDescriptor(Class.prototype, name)!;
+      assertEquals([property.enumerable, property.set], [true, undefined]);
+      assertThrows(() => property.get!.call({}), TypeError);
+    }
+  });
+}
 
 test("OwnCloseEvent converts as Web IDL wants it", () => {
   const converted = (init: object): unknown[] => {
@@ -33,9 +39,4 @@ test("OwnCloseEvent converts as Web IDL wants it", () => {
   assertEquals(converted({ code: NaN, reason: null }), [false, 0, "null"]);
   assertThrows(() => converted({ code: 1n }), TypeError);
   assertThrows(() => Reflect.construct(OwnCloseEvent, []), TypeError);
-  for (const name of ["wasClean", "code", "reason"]) {
-    const property = Object.getOwnPropertyDescriptor(OwnCloseEvent.prototype, name)!;
-    assertEquals([property.enumerable, property.set], [true, undefined]);
-    assertThrows(() => property.get!.call({}), TypeError);
-  }
 });
