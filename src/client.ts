@@ -24,7 +24,7 @@ import { checkRedirects, Redirects } from "./client/redirects.ts";
 import { createRequestInfo } from "./request_info.ts";
 import { checkRoute, Route } from "./client/route.ts";
 import { type Conn, prepend, type TlsClientOptions } from "./runtime/conn.ts";
-import { type SessionHandlers, WebSocketSession } from "./session.ts";
+import { type SessionHandlers, type SessionInit, WebSocketSession } from "./session.ts";
 import { firstLeg, type Leg } from "./client/target.ts";
 import { checkTls } from "./client/tls_options.ts";
 
@@ -135,9 +135,18 @@ const OPTIONS = [
  * await server.shutdown();
  * ```
  */
-export async function connect<Data = unknown>(
+export function connect<Data = unknown>(
   url: string | URL,
   options: ConnectOptions<Data> = {},
+): Promise<WebSocketSession<Data>> {
+  return connectWith(url, options, undefined);
+}
+
+/** Like {@linkcode connect}; what the session receives waits for what `opening` promises. */
+export async function connectWith<Data>(
+  url: string | URL,
+  options: ConnectOptions<Data>,
+  opening: (() => Promise<void>) | undefined,
 ): Promise<WebSocketSession<Data>> {
   const resolved = checkConnectOptions(options);
   const timers = options.clock === undefined ? sharedTimers : new Timers(options.clock);
@@ -154,7 +163,7 @@ export async function connect<Data = unknown>(
       attempt,
     );
     attempt.signal.throwIfAborted();
-    return createSession(opened, offer, resolved, options, timers);
+    return createSession(opened, offer, resolved, { ...options, opening }, timers);
   } catch (error) {
     offer?.close();
     attempt.fail();
@@ -223,7 +232,7 @@ function createSession<Data>(
   { conn, head, agreement: { protocol, extensions }, isSecure }: Opened,
   offer: CompressionOffer | null,
   options: ResolvedSessionOptions,
-  { data, handlers, onError }: ConnectOptions<Data>,
+  { data, handlers, onError, opening }: ConnectOptions<Data> & Pick<SessionInit<Data>, "opening">,
   timers: Timers,
 ): WebSocketSession<Data> {
   return new WebSocketSession<Data>({
@@ -238,6 +247,7 @@ function createSession<Data>(
     compression: offer?.accept(extensions) ?? null,
     data: data as Data,
     handlers,
+    opening,
     onError: createReporter("WebSocket client", onError),
   });
 }

@@ -26,6 +26,8 @@ export interface ClosingOwner {
   readonly isUserDone: boolean;
   /** Whether everything has been written. */
   readonly isDrained: boolean;
+  /** The peer's Close has its turn, and will be answered. */
+  onPeerClose(): void;
   /** No message will follow. */
   onInputOver(): void;
   /** The closing handshake has begun: there may be something to write, and reading must go on. */
@@ -168,6 +170,7 @@ export class Closing {
   #answer(): void {
     this.#isReached = true;
     if (this.#ending!.type === "error") this.because(this.#ending!.error);
+    else if (this.#ending!.type === "close") this.#owner.onPeerClose();
     this.#owner.protocol.answerClose();
     this.#owner.onInputOver();
     this.begin();

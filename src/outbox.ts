@@ -145,13 +145,13 @@ export class Outbox {
 
   /** Resolves once the backlog is below the high-water mark. */
   ready(): Promise<void> {
-    if (!this.#isFull) return READY;
+    if (!this.isFull) return READY;
     this.#waiting ??= createWaiting();
     return this.#waiting.promise;
   }
 
   /** Whether senders have to wait. */
-  get #isFull(): boolean {
+  get isFull(): boolean {
     const { protocol, options } = this.#owner;
     return protocol.bufferedAmount >= options.limits.sendHighWaterMark;
   }
@@ -217,11 +217,11 @@ export class Outbox {
 
   /** Where a write costs no wait, each answer would otherwise leave in one of its own. */
   #shouldGather(): boolean {
-    return this.#owner.isMoreComing && !this.#isFull;
+    return this.#owner.isMoreComing && !this.isFull;
   }
 
   #release(): void {
-    if (this.#waiting === null || this.#isFull) return;
+    if (this.#waiting === null || this.isFull) return;
     this.#waiting.resolve();
     this.#waiting = null;
   }

@@ -97,6 +97,12 @@ export interface SessionInit<Data> extends EngineInit<WebSocketSession<Data>> {
 export let sendPrepared: <D>(session: WebSocketSession<D>, message: PreparedMessage) => boolean;
 
 /**
+ * Calls when the peer's Close has its turn; `isBehind` says whether senders are waiting then. Not a
+ * method, because only the web's streams need it.
+ */
+export let whenPeerCloses: (session: WebSocketSession, call: (isBehind: boolean) => void) => void;
+
+/**
  * An open WebSocket connection.
  *
  * @example
@@ -364,6 +370,7 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
 
   static {
     sendPrepared = (session, message) => session.#engine.sendPrepared(message);
+    whenPeerCloses = (session, call) => session.#engine.whenPeerCloses(call);
   }
 }
 

@@ -45,6 +45,8 @@ export interface EngineInit<Session> {
   readonly compression?: Compression | null;
   /** Who gets the messages; without it they wait for `receive()`. */
   readonly handlers?: EngineHandlers<Session>;
+  /** Runs when the session is open; reading begins when what it promises has settled. */
+  readonly opening?: () => Promise<void>;
   /** Runs with the session: when it returns, the session closes with 1000, when it throws, 1011. */
   readonly run?: (session: Session) => unknown;
   /** Is told of the end at once, before anybody who waits for `closed`. */
@@ -64,6 +66,7 @@ export class SessionEngine<Session> implements Owner {
 
   readonly #session: Session;
   readonly #handlers: EngineInit<Session>["handlers"];
+  readonly #opening: EngineInit<Session>["opening"];
   readonly #run: EngineInit<Session>["run"];
   readonly #onError: EngineInit<Session>["onError"];
   readonly #intake: Intake;
@@ -86,6 +89,7 @@ export class SessionEngine<Session> implements Owner {
   #status: CloseStatus | null = null;
   /** The handlers are told of the end once they have had every message, or when this fires. */
   #endTimer: Timer | null = null;
+  #whenPeerCloses: ((isBehind: boolean) => void) | null = null;
   /** What had not been taken by the transport when the session ended. */
   #lost = 0;
 
@@ -95,6 +99,7 @@ export class SessionEngine<Session> implements Owner {
     this.options = init.options;
     this.timers = init.timers;
     this.#handlers = init.handlers;
+    this.#opening = init.opening;
     this.#run = init.run;
     this.#onError = init.onError;
     this.#onEnd = init.onEnd;
@@ -172,6 +177,11 @@ export class SessionEngine<Session> implements Owner {
   /** Drops the connection now. */
   abort(error: unknown): void {
     this.#closing.over(error);
+  }
+
+  /** See `whenPeerCloses()` of sessions. */
+  whenPeerCloses(call: (isBehind: boolean) => void): void {
+    this.#whenPeerCloses = call;
   }
 
   // For the intake.
@@ -267,6 +277,10 @@ export class SessionEngine<Session> implements Owner {
     return this.#outbox.isIdle;
   }
 
+  onPeerClose(): void {
+    this.#whenPeerCloses?.(this.#outbox.isFull);
+  }
+
   onInputOver(): void {
     this.inbox.end();
   }
@@ -302,7 +316,7 @@ export class SessionEngine<Session> implements Owner {
 
   async #start(): Promise<void> {
     try {
-      const result = this.#handlers?.open?.(this.#session);
+      const result = this.#handlers?.open?.(this.#session) ?? this.#opening?.();
       if (result !== undefined) await this.#opened(result);
     } catch (error) {
       this.#handlerFailed(error);

@@ -4,12 +4,20 @@
  * @module
  */
 
-import { connect, type ConnectOptions } from "../client.ts";
+import { type ConnectOptions, connectWith } from "../client.ts";
+import { sharedTimers } from "../clock.ts";
 import { CloseCode } from "../core/close_code.ts";
+import type { CloseStatus } from "../core/close.ts";
 import { HandshakeError } from "../core/errors.ts";
+import { ClosedError } from "../errors.ts";
 import type { Message } from "../core/message.ts";
-import type { WebSocketSession } from "../session.ts";
-import { createReadable, createWritable, type StreamPolicy } from "../streams.ts";
+import { type WebSocketSession, whenPeerCloses } from "../session.ts";
+import {
+  createReadable,
+  createWritable,
+  type StreamedSession,
+  type StreamPolicy,
+} from "../streams.ts";
 import { toConnectOptions, type WebConnectOptions } from "./options.ts";
 import { checkOffers, hasBadPort, parseWebSocketUrl } from "./url.ts";
 import { makeEnumerable, toBytes, toDictionary, toStrings, toUsvString } from "./webidl.ts";
@@ -133,6 +141,8 @@ export class WebSocketStream {
   readonly #opened: Promise<WebSocketOpenInfo>;
   readonly #closed: Promise<Required<WebSocketCloseInfo>>;
   #session: WebSocketSession | null = null;
+  /** The peer has closed while a write was under way: that is no clean end. */
+  #isCut = false;
 
   /** Connects; see {@linkcode WebSocketStream}. */
   constructor(url: string | URL, options: WebSocketStreamOptions = {}) {
@@ -169,7 +179,8 @@ export class WebSocketStream {
 
   /**
    * Resolves with the peer's code and reason when the connection has ended in good order; rejects with
-   * a {@linkcode WebSocketError} when it has not, or was never made.
+   * a {@linkcode WebSocketError} when it has not, or was never made. It has not, either, when the peer
+   * closed while a write was under way; that write rejects with an `InvalidStateError`.
    */
   get closed(): Promise<Required<WebSocketCloseInfo>> {
     return this.#closed;
@@ -193,7 +204,8 @@ export class WebSocketStream {
     const { signal, protocols = [] } = options;
     try {
       if (hasBadPort(url)) throw new TypeError(`Cannot connect: port ${url.port} is blocked`);
-      const session = await connect(url, options);
+      // Whoever waits for `opened` may write before the peer's first message or Close has its turn.
+      const session = await connectWith(url, options, () => sharedTimers.sharedTurn());
       if (signal!.aborted) {
         session.abort(signal!.reason);
         throw signal!.reason;
@@ -203,6 +215,7 @@ export class WebSocketStream {
         session.abort(error);
         throw error;
       }
+      whenPeerCloses(session, (isBehind) => this.#isCut = isBehind);
       return this.#session = session;
     } catch (error) {
       if (signal!.aborted) throw signal!.reason;
@@ -212,18 +225,36 @@ export class WebSocketStream {
 
   #open(session: WebSocketSession): WebSocketOpenInfo {
     const { extensions, protocol } = session;
-    const readable = createReadable(session, this.#policy);
-    const writable = createWritable<WebSocketChunk>({
-      closed: session.closed,
+    const streamed: StreamedSession<WebSocketChunk> = {
+      closed: this.#status(session),
       [Symbol.asyncIterator]: () => session[Symbol.asyncIterator](),
-      close: (...close) => session.close(...close),
-      send: (chunk) => session.send(toBytes(chunk) ?? toUsvString(chunk)),
-    }, this.#policy);
+      close: (...close) => session.close(...close).then(() => this.#status(session)),
+      send: (chunk) => this.#send(session, toBytes(chunk) ?? toUsvString(chunk)),
+    };
+    const readable = createReadable(streamed, this.#policy);
+    const writable = createWritable(streamed, {
+      ...this.#policy,
+      toError: (status) =>
+        this.#isCut ? this.#policy.toClosedError(status) : this.#policy.toError(status),
+    });
     return { readable, writable, extensions, protocol };
   }
 
-  async #end(session: WebSocketSession): Promise<Required<WebSocketCloseInfo>> {
+  /** A write that the peer's Close has overtaken fails, though its bytes may still have left. */
+  async #send(session: WebSocketSession, payload: string | Uint8Array): Promise<void> {
+    await session.send(payload);
+    if (this.#isCut) throw new ClosedError("Cannot send: the session is closing");
+  }
+
+  async #status(session: WebSocketSession): Promise<CloseStatus> {
     const status = await session.closed;
+    if (!this.#isCut || !status.wasClean) return status;
+    const error = new Error("The server closed the connection while a message was being written");
+    return { ...status, wasClean: false, error };
+  }
+
+  async #end(session: WebSocketSession): Promise<Required<WebSocketCloseInfo>> {
+    const status = await this.#status(session);
     if (!status.wasClean) throw this.#policy.toError(status);
     return { closeCode: status.code, reason: status.reason };
   }
@@ -235,9 +266,10 @@ Object.defineProperty(WebSocketStream.prototype, Symbol.toStringTag, {
 });
 makeEnumerable(WebSocketStream.prototype, ["url", "opened", "closed", "close"]);
 
-/** One error for both streams and `closed`: the same object. */
+/** One error for both streams and `closed`, and one for what is written too late: the same objects. */
 function createPolicy(): StreamPolicy {
   let error: WebSocketError | null = null;
+  let closedError: DOMException | null = null;
   return {
     endsAtOnce: true,
     toError: ({ code, reason, error: cause }) =>
@@ -245,7 +277,8 @@ function createPolicy(): StreamPolicy {
         cause === undefined ? `The connection was lost (${code})` : messageOf(cause),
         { closeCode: code, reason, cause },
       ),
-    toClosedError: () => new DOMException("The connection has been closed", "InvalidStateError"),
+    toClosedError: () =>
+      closedError ??= new DOMException("The connection has been closed", "InvalidStateError"),
     toClose: toCloseArguments,
   };
 }

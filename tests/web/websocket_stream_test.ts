@@ -381,8 +381,49 @@ describe("the streams of a WebSocketStream", () => {
       const error = await reasonOf(stream.closed) as WebSocketError;
       assertInstanceOf(error, WebSocketError);
       assertEquals(error.closeCode, 3001);
-      assert(await write === error);
-      assert(await reasonOf(writer.closed) === error);
+      const late = await write as DOMException;
+      assertInstanceOf(late, DOMException);
+      assertEquals(late.name, "InvalidStateError");
+      assert(await reasonOf(writer.closed) === late);
+    });
+  });
+
+  test("a Close right behind the 101 comes after what is written when opened resolves", async () => {
+    let received = 0;
+    await withRawServer(async (peer) => {
+      await peer.upgrade([], "\x88\x02\x0b\xb9");
+      for (let bytes = await peer.conn.read(); bytes !== null; bytes = await peer.conn.read()) {
+        received += bytes.length;
+        if (received > 15_000_000) break;
+      }
+    }, async (url) => {
+      const stream = new WebSocketStream(url, { compress: false });
+      const { readable, writable } = await stream.opened;
+      const writer = writable.getWriter();
+      const write = reasonOf(writer.write(new Uint8Array(15_000_000)));
+      const error = await reasonOf(stream.closed) as WebSocketError;
+      assertInstanceOf(error, WebSocketError);
+      assertEquals([error.closeCode, error.message], [
+        3001,
+        "The server closed the connection while a message was being written",
+      ]);
+      const late = await write as DOMException;
+      assertEquals(late.name, "InvalidStateError");
+      assert(await reasonOf(writer.write("more")) === late);
+      assert(await reasonOf(readable.getReader().read()) === error);
+    });
+    assert(received > 15_000_000, `the server received ${received} bytes`);
+  });
+
+  test("a short write that the peer's Close meets is no reason to complain", async () => {
+    await withRawServer(async (peer) => {
+      await peer.upgrade([], "\x88\x02\x0b\xb9");
+      await peer.receive(6 + 3 + 6 + 2);
+    }, async (url) => {
+      const stream = new WebSocketStream(url);
+      const { writable } = await stream.opened;
+      await writable.getWriter().write("bye");
+      assertEquals(await stream.closed, { closeCode: 3001, reason: "" });
     });
   });
 });
