@@ -1,12 +1,12 @@
 /**
- * The web's `WebSocket` (WHATWG WebSockets) over {@linkcode connect}: the same on every runtime, and a
+ * The web's `WebSocket` (WHATWG WebSockets) over `connect()`: the same on every runtime, and a
  * drop-in for the browser's.
  *
  * @module
  */
 
 import { sharedTimers } from "../clock.ts";
-import { connect, type ConnectOptions } from "../client.ts";
+import type { ConnectOptions } from "../client.ts";
 import { CloseCode } from "../core/close_code.ts";
 import type { CloseStatus } from "../core/close.ts";
 import { HandshakeError } from "../core/errors.ts";
@@ -14,9 +14,10 @@ import type { Message } from "../core/message.ts";
 import type { WebSocketSession } from "../session.ts";
 import { CloseEvent } from "./close_event.ts";
 import { checkCloseArguments } from "./close_arguments.ts";
+import { connectInTurn } from "./connecting.ts";
 import { type EventHandler, EventHandlers } from "./event_handlers.ts";
 import { toConnectOptions, type WebConnectOptions } from "./options.ts";
-import { checkOffers, hasBadPort, parseWebSocketUrl } from "./url.ts";
+import { checkOffers, parseWebSocketUrl } from "./url.ts";
 import {
   isObject,
   iterateStrings,
@@ -359,8 +360,7 @@ export class WebSocket extends EventTarget {
 
   async #connect(url: URL, offers: readonly string[], options: ConnectOptions): Promise<void> {
     try {
-      if (hasBadPort(url)) throw new TypeError(`Cannot connect: port ${url.port} is blocked`);
-      await connect(url, {
+      await connectInTurn(url, {
         ...options,
         protocols: offers,
         handlers: {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type ConnectOptions, connectWith } from "../client.ts";
+import type { ConnectOptions } from "../client.ts";
 import { sharedTimers } from "../clock.ts";
 import { CloseCode } from "../core/close_code.ts";
 import type { CloseStatus } from "../core/close.ts";
@@ -18,8 +18,9 @@ import {
   type StreamedSession,
   type StreamPolicy,
 } from "../streams.ts";
+import { connectInTurn } from "./connecting.ts";
 import { toConnectOptions, type WebConnectOptions } from "./options.ts";
-import { checkOffers, hasBadPort, parseWebSocketUrl } from "./url.ts";
+import { checkOffers, parseWebSocketUrl } from "./url.ts";
 import { makeEnumerable, toBytes, toDictionary, toStrings, toUsvString } from "./webidl.ts";
 import {
   createWebSocketError,
@@ -203,9 +204,8 @@ export class WebSocketStream {
   async #connect(url: URL, options: ConnectOptions): Promise<WebSocketSession> {
     const { signal, protocols = [] } = options;
     try {
-      if (hasBadPort(url)) throw new TypeError(`Cannot connect: port ${url.port} is blocked`);
       // Whoever waits for `opened` may write before the peer's first message or Close has its turn.
-      const session = await connectWith(url, options, () => sharedTimers.sharedTurn());
+      const session = await connectInTurn(url, options, () => sharedTimers.sharedTurn());
       if (signal!.aborted) {
         session.abort(signal!.reason);
         throw signal!.reason;
