@@ -175,7 +175,7 @@ export class WebSocketStream {
    * made, and with the signal's reason.
    */
   get opened(): Promise<WebSocketOpenInfo> {
-    return this.#opened;
+    return #opened in this ? this.#opened : Promise.reject(foreign("opened"));
   }
 
   /**
@@ -184,7 +184,7 @@ export class WebSocketStream {
    * closed while a write was under way; that write rejects with an `InvalidStateError`.
    */
   get closed(): Promise<Required<WebSocketCloseInfo>> {
-    return this.#closed;
+    return #closed in this ? this.#closed : Promise.reject(foreign("closed"));
   }
 
   /**
@@ -281,6 +281,11 @@ function createPolicy(): StreamPolicy {
       closedError ??= new DOMException("The connection has been closed", "InvalidStateError"),
     toClose: toCloseArguments,
   };
+}
+
+/** An attribute that is a promise does not throw on a foreign `this`: it rejects (Web IDL). */
+function foreign(name: string): TypeError {
+  return new TypeError(`${name} belongs to a WebSocketStream, which this is not`);
 }
 
 function messageOf(error: unknown): string {
