@@ -60,6 +60,7 @@ export async function render(
   error: HandshakeError,
   { timers, handshakeTimeout, onError }: RenderOptions,
 ): Promise<Rendering> {
+  if (socket.destroyed) return "nothing"; // nobody would tell us that it has closed
   const response = new ServerResponse(request);
   response.shouldKeepAlive = false;
   response.statusCode = error.status ?? 400;

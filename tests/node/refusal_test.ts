@@ -1,10 +1,13 @@
 /** Refusals of `attach()` and `upgrade()`: ours, `accept`'s, and those that a framework renders. @module */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { IncomingMessage, type ServerResponse } from "node:http";
+import { Socket } from "node:net";
 import { describe, test } from "node:test";
-import type { HandshakeError } from "../../mod.ts";
+import { HandshakeError } from "../../mod.ts";
+import { sharedTimers } from "../../src/clock.ts";
 import { attach, type AttachOptions } from "../../src/node.ts";
+import { render } from "../../src/node/refusal.ts";
 import { until } from "../catalogue/servers.ts";
 import { REQUEST, requestWith } from "../raw_peer.ts";
 import { ByteClient, withHttp } from "./http_server.ts";
@@ -135,6 +138,20 @@ describe("a refusal", () => {
       });
       assertEquals(errors, ["broken"]);
     }
+  });
+
+  test("is not asked for when the socket has closed", async () => {
+    const socket = new Socket();
+    await new Promise((resolve) => socket.once("close", resolve).destroy());
+    let calls = 0;
+    const rendering = await render(
+      () => calls++,
+      new IncomingMessage(socket),
+      socket,
+      new HandshakeError("refused", { status: 403 }),
+      { timers: sharedTimers, handshakeTimeout: 50, onError: () => {} },
+    );
+    assertEquals([rendering, calls], ["nothing", 0]);
   });
 
   test("is ours at shutdown, whoever renders others", async () => {
