@@ -6,55 +6,32 @@
  */
 
 import { HandshakeError } from "./errors.ts";
-import {
-  checkField,
-  checkUserHeaders,
-  type ExtensionOffer,
-  findUnasked,
-  HeaderList,
-  type HeadersInput,
-  isToken,
-  listElements,
-  listHas,
-  readExtensions,
-} from "./headers.ts";
-import { checkHost, type Fail, isHost } from "./host.ts";
+import { HeaderList, listHas } from "./headers.ts";
+import { checkHost, type Fail } from "./host.ts";
 import { encodeResponse, requestBodyFraming, type RequestHead, type ResponseHead } from "./http.ts";
+import {
+  type Agreement,
+  checkDestination,
+  type CheckedOpening,
+  checkHandshakeFields,
+  choiceFields,
+  findVersionFault,
+  offerFields,
+  type OfferOptions,
+  readAgreement,
+  readOffers,
+  type ResponseOptions,
+  VERSION,
+} from "./negotiation.ts";
 import { show } from "./show.ts";
 import { encodeUtf8 } from "./utf8.ts";
 
-/**
- * What a request to open a WebSocket says, once it has been checked: in any version of HTTP.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import {
- *   type CheckedOpening,
- *   checkRequest,
- *   createKey,
- *   createRequest,
- * } from "@twoway/websocket/core";
- *
- * function choose(ours: string[], { protocols }: CheckedOpening): string | undefined {
- *   return ours.find((protocol) => protocols.includes(protocol));
- * }
- * const key = createKey(crypto.getRandomValues(new Uint8Array(16)));
- * const protocols = ["chat.v1", "chat.v2"];
- * const opening = checkRequest(createRequest({ host: "localhost", target: "/", key, protocols }));
- * assertEquals(choose(["chat.v3", "chat.v2"], opening), "chat.v2");
- * ```
- */
-export interface CheckedOpening {
-  /** The Host field. */
-  readonly host: string;
-  /** The Origin field; `null` if there is none, as from programs that are no browsers. */
-  readonly origin: string | null;
-  /** The subprotocols offered, in order of preference. */
-  readonly protocols: readonly string[];
-  /** The extensions offered, in order of preference. */
-  readonly extensions: readonly ExtensionOffer[];
-}
+export {
+  type Agreement,
+  type CheckedOpening,
+  checkProtocols,
+  type ResponseOptions,
+} from "./negotiation.ts";
 
 /**
  * The same in HTTP/1.1.
@@ -84,13 +61,8 @@ export interface CheckedRequest extends CheckedOpening {
 /** RFC 6455 section 1.3. */
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-const VERSION = "13";
-
 /** Base64 of 16 bytes; bits that it leaves over may be anything, since only the text is hashed. */
 const KEY = /^[A-Za-z0-9+/]{22}==$/;
-
-/** The most subprotocols that are considered; whoever offers more does not mean it. */
-const MAX_OFFERS = 100;
 
 /** The `Sec-WebSocket-Accept` that belongs to a `Sec-WebSocket-Key` (RFC 6455 section 4.2.2). */
 export async function acceptKey(key: string): Promise<string> {
@@ -170,23 +142,16 @@ export function checkRequest(head: RequestHead): CheckedRequest {
     throw malformed("the request has a body");
   }
   checkVersion(headers);
-  return {
-    key: checkKey(headers),
-    host: checkHost(headers, malformed),
-    origin: checkOrigin(headers),
-    protocols: checkOffers(headers),
-    extensions: readExtensions(headers.get("sec-websocket-extensions"), malformed),
-  };
+  const key = checkKey(headers);
+  return { key, ...readOffers(headers, checkHost(headers, malformed), malformed) };
 }
 
 // "If this version does not match a version understood by the server, the server MUST abort the
 // WebSocket handshake ... and instead send an appropriate HTTP error code (such as 426 Upgrade
 // Required) and a |Sec-WebSocket-Version| header field" (4.2.2)
 function checkVersion(headers: HeaderList): void {
-  const version = headers.get("sec-websocket-version");
-  if (version === VERSION) return;
-  const found = version === null ? "missing" : show(version);
-  throw upgradeRequired(`Sec-WebSocket-Version is ${found}, not "${VERSION}"`);
+  const fault = findVersionFault(headers);
+  if (fault !== null) throw upgradeRequired(fault);
 }
 
 function checkKey(headers: HeaderList): string {
@@ -197,61 +162,6 @@ function checkKey(headers: HeaderList): string {
       ? "Sec-WebSocket-Key is not 16 bytes in base64"
       : `it has ${keys.length} Sec-WebSocket-Key fields, not one`,
   );
-}
-
-function checkOrigin(headers: HeaderList): string | null {
-  const origins = headers.getAll("origin");
-  if (origins.length > 1) throw malformed("it has more than one Origin field");
-  return origins[0] ?? null;
-}
-
-function checkOffers(headers: HeaderList): string[] {
-  const value = headers.get("sec-websocket-protocol");
-  if (value === null) return [];
-  const protocols = listElements(value);
-  // The values are not shown: some clients carry tokens in them.
-  if (protocols.length === 0 || !protocols.every(isToken)) {
-    throw malformed("Sec-WebSocket-Protocol is not a list of tokens");
-  }
-  if (new Set(protocols).size < protocols.length) {
-    throw malformed("Sec-WebSocket-Protocol lists the same subprotocol twice");
-  }
-  if (protocols.length > MAX_OFFERS) {
-    throw malformed(
-      `Sec-WebSocket-Protocol lists ${protocols.length} subprotocols, more than ${MAX_OFFERS}`,
-    );
-  }
-  return protocols;
-}
-
-/**
- * What the server adds to its response.
- *
- * @example
- * ```ts
- * import { assert } from "@std/assert";
- * import {
- *   checkRequest,
- *   createKey,
- *   createRequest,
- *   createResponse,
- *   type ResponseOptions,
- * } from "@twoway/websocket/core";
- *
- * const options: ResponseOptions = { headers: { "Set-Cookie": "seen=1" } };
- * const key = createKey(crypto.getRandomValues(new Uint8Array(16)));
- * const request = checkRequest(createRequest({ host: "localhost", target: "/", key }));
- * const response = new TextDecoder().decode(await createResponse(request, options));
- * assert(response.includes("Set-Cookie: seen=1\r\n"));
- * ```
- */
-export interface ResponseOptions {
-  /** One of the subprotocols offered. */
-  readonly protocol?: string;
-  /** The value of `Sec-WebSocket-Extensions`; empty for none. */
-  readonly extensions?: string;
-  /** Further header fields. */
-  readonly headers?: HeadersInput;
 }
 
 /**
@@ -278,28 +188,14 @@ export interface ResponseOptions {
  */
 export async function createResponse(
   request: CheckedRequest,
-  { protocol, extensions = "", headers }: ResponseOptions = {},
+  options: ResponseOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
   const fields: [string, string][] = [
     ["Upgrade", "websocket"],
     ["Connection", "Upgrade"],
     ["Sec-WebSocket-Accept", await acceptKey(request.key)],
+    ...choiceFields(request, options),
   ];
-  if (protocol !== undefined) {
-    if (!request.protocols.includes(protocol)) {
-      // It is not shown: clients offer tokens, and it may be a part of one.
-      throw new TypeError("Cannot choose a subprotocol that was not offered");
-    }
-    fields.push(["Sec-WebSocket-Protocol", protocol]);
-  }
-  if (extensions !== "") {
-    const unasked = findUnasked(readExtensions(extensions, misuse), request.extensions);
-    if (unasked !== undefined) {
-      throw new TypeError(`Cannot use extension ${show(unasked)}: it was not offered`);
-    }
-    fields.push(["Sec-WebSocket-Extensions", extensions]);
-  }
-  if (headers !== undefined) fields.push(...checkUserHeaders(headers));
   return encodeResponse({ status: 101, headers: fields });
 }
 
@@ -321,21 +217,9 @@ export async function createResponse(
  * assertEquals(createRequest(options).target, "/chat?room=1");
  * ```
  */
-export interface RequestOptions {
-  /** Host and port, as in the Host field. */
-  readonly host: string;
-  /** Path and query. */
-  readonly target: string;
+export interface RequestOptions extends OfferOptions {
   /** See {@linkcode createKey}. */
   readonly key: string;
-  /** The subprotocols to offer, in order of preference. @default {none} */
-  readonly protocols?: readonly string[];
-  /** The value of `Sec-WebSocket-Extensions`; empty for none. */
-  readonly extensions?: string;
-  /** The Origin field. @default {none} */
-  readonly origin?: string;
-  /** Further header fields. */
-  readonly headers?: HeadersInput;
 }
 
 /**
@@ -355,66 +239,16 @@ export interface RequestOptions {
  * ```
  */
 export function createRequest(options: RequestOptions): RequestHead {
-  const { host, target, key, protocols = [], extensions = "", origin } = options;
-  if (!isHost(host)) throw new TypeError(`Host ${show(host)} is not a host with an optional port`);
-  // The query may hold secrets: it does not go into the message.
-  if (!/^\/[\x21\x22\x24-\x7e]*$/.test(target)) {
-    throw new TypeError("The target is not a path of printable ASCII characters without fragment");
-  }
+  const { host, target, key } = options;
+  checkDestination(options);
   if (!KEY.test(key)) throw new TypeError("The key is not 16 bytes in base64");
-  checkProtocols(protocols);
-  readExtensions(extensions, misuse);
   const headers = new HeaderList();
-  const add = (name: string, value: string): void => {
-    checkField(name, value);
-    headers.append(name, value);
-  };
-  add("Host", host);
-  add("Upgrade", "websocket");
-  add("Connection", "Upgrade");
-  add("Sec-WebSocket-Key", key);
-  add("Sec-WebSocket-Version", VERSION);
-  if (protocols.length > 0) add("Sec-WebSocket-Protocol", protocols.join(", "));
-  if (extensions !== "") add("Sec-WebSocket-Extensions", extensions);
-  if (origin !== undefined) add("Origin", origin);
-  for (const [name, value] of checkUserHeaders(options.headers)) headers.append(name, value);
-  if (headers.getAll("origin").length > 1) throw new TypeError("Origin is given more than once");
+  headers.append("Host", host);
+  headers.append("Upgrade", "websocket");
+  headers.append("Connection", "Upgrade");
+  headers.append("Sec-WebSocket-Key", key);
+  for (const [name, value] of offerFields(options)) headers.append(name, value);
   return { method: "GET", target, headers };
-}
-
-/** Throws a `TypeError` unless these can be subprotocols to offer: unique tokens. */
-export function checkProtocols(protocols: readonly string[]): void {
-  if (!Array.isArray(protocols)) throw new TypeError("Option protocols is not a list");
-  const wrong = protocols.findIndex((item) => typeof item !== "string" || !isToken(item));
-  // It is not shown: some servers take credentials there.
-  if (wrong >= 0) throw new TypeError(`Subprotocol ${wrong + 1} of the list is not a token`);
-  if (new Set(protocols).size < protocols.length) {
-    throw new TypeError("The same subprotocol is listed twice");
-  }
-}
-
-/**
- * What server and client have agreed on.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import { type Agreement, checkResponse, HeaderList } from "@twoway/websocket/core";
- *
- * const headers = new HeaderList();
- * headers.append("Upgrade", "websocket");
- * headers.append("Connection", "Upgrade");
- * headers.append("Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
- * const request = { host: "localhost", target: "/", key: "dGhlIHNhbXBsZSBub25jZQ==" };
- * const agreement: Agreement = await checkResponse({ status: 101, reason: "", headers }, request);
- * assertEquals(agreement, { protocol: "", extensions: [] });
- * ```
- */
-export interface Agreement {
-  /** The subprotocol; empty for none. */
-  readonly protocol: string;
-  /** The extensions that the server uses. */
-  readonly extensions: readonly ExtensionOffer[];
 }
 
 /**
@@ -445,15 +279,7 @@ export async function checkResponse(
   if (accepts.length !== 1 || accepts[0] !== await acceptKey(request.key)) {
     throw fail("Sec-WebSocket-Accept does not belong to our key");
   }
-  const protocol = checkChoice(headers, request.protocols ?? [], fail);
-  const extensions = readExtensions(headers.get("sec-websocket-extensions"), fail);
-  const offered = readExtensions(request.extensions ?? null, misuse);
-  const unasked = findUnasked(extensions, offered);
-  if (unasked !== undefined) throw fail(`the server uses extension ${show(unasked)} unasked`);
-  if (new Set(extensions.map(({ name }) => name)).size < extensions.length) {
-    throw fail("the server uses an extension twice");
-  }
-  return { protocol, extensions };
+  return readAgreement({ headers }, request, fail);
 }
 
 function checkSwitch(headers: HeaderList, fail: Fail): void {
@@ -463,21 +289,7 @@ function checkSwitch(headers: HeaderList, fail: Fail): void {
   if (headers.has("content-length") || headers.has("transfer-encoding")) {
     throw fail("the 101 response announces a body");
   }
-  for (const [name, value] of headers) {
-    if (name.startsWith("sec-websocket-") && /[^\t\x20-\x7e]/.test(value)) {
-      throw fail(`header ${show(name)} has characters other than ASCII`);
-    }
-  }
-}
-
-function checkChoice(headers: HeaderList, offered: readonly string[], fail: Fail): string {
-  const chosen = headers.getAll("sec-websocket-protocol");
-  if (chosen.length === 0) return "";
-  if (chosen.length > 1) throw fail("the server chose more than one subprotocol");
-  if (!offered.includes(chosen[0])) {
-    throw fail("the server chose a subprotocol that was not offered");
-  }
-  return chosen[0];
+  checkHandshakeFields(headers, fail);
 }
 
 function refuse(
@@ -494,8 +306,4 @@ function upgradeRequired(why: string): HandshakeError {
 
 function malformed(why: string): HandshakeError {
   return refuse(400, why);
-}
-
-function misuse(why: string): TypeError {
-  return new TypeError(why);
 }

@@ -4,12 +4,11 @@
  * @module
  */
 
-import type { HandshakeError } from "./errors.ts";
 import type { HeaderList } from "./headers.ts";
 import { show } from "./show.ts";
 
 /** Makes the error for a rule that broke. */
-export type Fail = (why: string) => HandshakeError;
+export type Fail = (why: string) => Error;
 
 /**
  * The Host field, of which there must be one. "A server MUST respond with a 400 ... to any HTTP/1.1

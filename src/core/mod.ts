@@ -102,3 +102,15 @@ export {
   type RequestOptions,
   type ResponseOptions,
 } from "./handshake.ts";
+export {
+  checkConnect,
+  checkConnectResponse,
+  type CheckedConnect,
+  type ConnectRequestOptions,
+  createConnect,
+  createConnectResponse,
+  type Http2Fields,
+  isExtendedConnect,
+  readConnectResponse,
+} from "./extended_connect.ts";
+export type { OfferOptions } from "./negotiation.ts";

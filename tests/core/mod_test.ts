@@ -27,9 +27,13 @@ test("core/mod.ts exports what an integrator needs, by name", () => {
     "Protocol",
     "ProtocolError",
     "acceptDeflate",
+    "checkConnect",
+    "checkConnectResponse",
     "checkDeflate",
     "checkRequest",
     "checkResponse",
+    "createConnect",
+    "createConnectResponse",
     "createKey",
     "createRequest",
     "createResponse",
@@ -40,10 +44,12 @@ test("core/mod.ts exports what an integrator needs, by name", () => {
     "encodeRequest",
     "encodeResponse",
     "formatExtensions",
+    "isExtendedConnect",
     "isUpgradeRequest",
     "isValidCloseCode",
     "offerDeflate",
     "prepareMessage",
+    "readConnectResponse",
   ]);
 });
 
