@@ -26,11 +26,24 @@ interface Part {
 const PARTS: Readonly<Record<string, Part>> = {
   core: { files: ["src/core/"], values: ["core"] },
 
-  conn: { files: ["src/runtime/conn.ts", "src/runtime/bytes.ts"], values: [] },
+  conn: {
+    files: ["src/runtime/conn.ts", "src/runtime/bytes.ts", "src/runtime/http2_client.ts"],
+    values: ["conn"],
+  },
   transport: { files: ["src/runtime/"], values: ["conn", "transport"] },
+  nodeSocket: {
+    files: ["src/runtime/node_socket.ts"],
+    values: ["conn"],
+    builtins: /^node:(?:net|tls)$/,
+  },
+  http2Stream: {
+    files: ["src/runtime/http2_stream.ts"],
+    values: ["conn", "transport", "nodeSocket"],
+    builtins: /^node:http2$/,
+  },
   http2: {
     files: ["src/runtime/http2.ts"],
-    values: ["conn", "transport"],
+    values: ["conn", "transport", "nodeSocket", "http2Stream"],
     builtins: /^node:http2$/,
   },
   codec: { files: ["src/runtime/deflate.ts"], values: [] },
@@ -55,14 +68,14 @@ const PARTS: Readonly<Record<string, Part>> = {
   },
   nodeAdapter: {
     files: ["src/runtime/node.ts"],
-    values: ["conn", "transport"],
-    builtins: /^node:(?!zlib$)/,
+    values: ["conn", "transport", "nodeSocket"],
+    builtins: /^node:(?!zlib$|http2$)/,
   },
   runtime: {
     files: ["src/runtime/mod.ts"],
     values: [],
     types: ["conn"],
-    dynamic: ["adapters", "nodeAdapter", "names"],
+    dynamic: ["adapters", "nodeAdapter", "names", "http2"],
   },
 
   clock: { files: ["src/clock.ts"], values: ["runtime"] },
@@ -128,7 +141,7 @@ const PARTS: Readonly<Record<string, Part>> = {
       "upgrade",
       "server",
       "nodeAdapter",
-      "http2",
+      "http2Stream",
       "node",
     ],
     builtins: /^node:(?!zlib$)/,

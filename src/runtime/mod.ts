@@ -5,6 +5,7 @@
  */
 
 import type { Conn, DialOptions, Listener, ListenOptions, Runtime } from "./conn.ts";
+import type { Http2Client, Http2Session } from "./http2_client.ts";
 
 const adapters = {
   deno: (): Promise<Runtime> => import("./deno.ts"),
@@ -44,4 +45,14 @@ export async function readEnv(
 /** The first address of the host that `options` name. */
 export async function lookup(options: DialOptions): Promise<string> {
   return await (await import("./names.ts")).lookup(options);
+}
+
+/** A connection for one stream over HTTP/2, which ends with that. */
+export async function dialHttp2(options: DialOptions): Promise<Http2Client> {
+  return await (await import("./http2.ts")).dialHttp2(options);
+}
+
+/** Streams over a connection that somebody else has made, and ends. */
+export async function shareHttp2(session: Http2Session): Promise<Http2Client> {
+  return (await import("./http2.ts")).shareHttp2(session);
 }

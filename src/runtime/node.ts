@@ -21,6 +21,7 @@ import type {
   ListenOptions,
 } from "./conn.ts";
 import { Inflow } from "./inflow.ts";
+import { clientTls, remoteAddr } from "./node_socket.ts";
 
 export type {
   Addr,
@@ -336,7 +337,7 @@ export function dial(options: DialOptions): Promise<Conn> {
     const target = { ...address, allowHalfOpen: true };
     return secure === undefined
       ? net.connect(target)
-      : tls.connect({ ...target, ...clientTls(options) });
+      : tls.connect({ ...target, ...clientTls(options, "http/1.1") });
   });
 }
 
@@ -348,7 +349,7 @@ export function startTls(conn: Conn, options: DialOptions): Promise<Conn> {
   return establish(options, () => {
     if (!(conn instanceof NodeSocket)) throw new TypeError("The connection is not one from dial()");
     const socket = conn.detach();
-    const secured = tls.connect({ ...clientTls(options), socket });
+    const secured = tls.connect({ ...clientTls(options, "http/1.1"), socket });
     // Node 20 does not notice the end of a stream that had come before TLS was there.
     if (socket.readableEnded) secured.destroy();
     return secured;
@@ -381,31 +382,9 @@ function establish(options: DialOptions, start: () => net.Socket): Promise<Conn>
   });
 }
 
-function clientTls({ hostname, tls: secure = {} }: DialOptions): tls.ConnectionOptions {
-  const { caCerts, cert, key } = secure;
-  const name = secure.serverName ?? hostname ?? "localhost";
-  return {
-    ALPNProtocols: ["http/1.1"],
-    ca: caCerts === undefined ? undefined : [...tls.rootCertificates, ...caCerts],
-    cert,
-    key,
-    rejectUnauthorized: !secure.dangerouslyAcceptAnyCertificate,
-    // An IP address is not sent as a server name (RFC 6066 section 3), but it is verified.
-    servername: net.isIP(name) === 0 ? name : "",
-    checkServerIdentity: (_, certificate) => tls.checkServerIdentity(name, certificate),
-  };
-}
-
 /** Environment variables by name. */
 export function readEnv(names: readonly string[]): Promise<Record<string, string | undefined>> {
   return Promise.resolve(Object.fromEntries(names.map((name) => [name, process.env[name]])));
-}
-
-function remoteAddr(socket: net.Socket): Addr {
-  const { remoteAddress: hostname, remotePort: port } = socket;
-  return hostname === undefined || port === undefined
-    ? { transport: "unix", path: "" }
-    : { transport: "tcp", hostname, port };
 }
 
 function localAddr(server: net.Server, { unix }: ListenOptions): Addr {
