@@ -61,3 +61,4 @@ export type {
   TlsServerOptions,
   UnixAddr,
 } from "./src/runtime/conn.ts";
+export type { Http2Session } from "./src/runtime/http2_client.ts";

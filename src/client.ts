@@ -13,7 +13,8 @@ import { checkUserHeaders, formatExtensions, type HeadersInput } from "./core/he
 import type { RequestHead } from "./core/http.ts";
 import { createReporter } from "./errors.ts";
 import { nextMaskKey } from "./mask_keys.ts";
-import { checkAnswer, createOpening, exchange } from "./client/opening.ts";
+import { askByHttp2, checkHttp2 } from "./client/http2.ts";
+import { ask, type Reply } from "./client/opening.ts";
 import {
   type ResolvedSessionOptions,
   resolveSessionOptions,
@@ -23,7 +24,8 @@ import type { ProxyOptions } from "./client/proxy.ts";
 import { checkRedirects, Redirects } from "./client/redirects.ts";
 import { createRequestInfo } from "./request_info.ts";
 import { checkRoute, Route } from "./client/route.ts";
-import { type Conn, prepend, type TlsClientOptions } from "./runtime/conn.ts";
+import type { Conn, TlsClientOptions } from "./runtime/conn.ts";
+import type { Http2Session } from "./runtime/http2_client.ts";
 import { type SessionHandlers, type SessionInit, WebSocketSession } from "./session.ts";
 import { firstLeg, type Leg } from "./client/target.ts";
 import { checkTls } from "./client/tls_options.ts";
@@ -82,6 +84,14 @@ export interface ConnectOptions<Data = unknown> extends SessionOptions {
    * and the target, and so do redirects.
    */
   readonly unix?: string;
+  /**
+   * Opens the WebSocket over HTTP/2 (RFC 8441): `true` dials a connection of its own, which is TLS for
+   * `wss:` and prior knowledge of HTTP/2 for `ws:`. Or a connection to the URL's server that you have
+   * made with `connect()` of `node:http2`, and end yourself: any number of sessions share it, and its
+   * certificate is your concern; options `tls` and `redirects` don't go with it. Either excludes
+   * `unix`, `proxy` and `conn`. @default {false: HTTP/1.1}
+   */
+  readonly http2?: boolean | Http2Session;
   /** A connection that is ready for the handshake, in place of `unix`, `proxy` and `redirects`. */
   readonly conn?: Conn;
   /** Becomes `session.data`. */
@@ -103,6 +113,7 @@ const OPTIONS = [
   "proxy",
   "redirects",
   "unix",
+  "http2",
   "conn",
   "data",
   "handlers",
@@ -189,18 +200,18 @@ async function travel<Data>(
   attempt: Attempt,
 ): Promise<Opened> {
   const redirects = new Redirects(options.redirects ?? 0);
-  let opening = createOpening(first, options);
+  const { http2 = false } = options;
   const route = await Route.create(options, limits);
-  for (let leg = first;; opening = createOpening(leg, options)) {
-    const conn = await route.open(leg, attempt);
-    const answer = await exchange(conn, opening, limits);
-    const redirect = redirects.read(answer.response, leg);
+  for (let leg = first;;) {
+    const reply: Reply = http2 === false
+      ? await ask(leg, options, limits, () => route.open(leg, attempt))
+      : await askByHttp2(http2, leg, options, attempt);
+    const redirect = redirects.read(reply.response, leg);
     if (redirect === null || redirect.leg === null) {
-      const agreement = await checkAnswer(conn, opening, answer, redirect?.why);
       const { target: { isSecure } } = leg;
-      return { conn: prepend(conn, answer.rest), head: opening.head, agreement, isSecure };
+      return { ...await reply.open(redirect?.why), head: reply.head, isSecure };
     }
-    conn.close();
+    reply.close();
     leg = redirect.leg;
   }
 }
@@ -214,6 +225,7 @@ export function checkConnectOptions<Data>(options: ConnectOptions<Data>): Resolv
   checkTls(options.tls);
   checkRedirects(options.redirects ?? 0);
   checkRoute(options);
+  checkHttp2(options);
   return resolved;
 }
 

@@ -35,13 +35,15 @@ export interface ReceivedHead {
  * ```
  */
 export interface RequestInfo {
-  /** Always `"GET"` in an opening handshake over HTTP/1.1. */
+  /** In an opening handshake `"GET"` over HTTP/1.1, and `"CONNECT"` over HTTP/2. */
   readonly method: string;
+  /** The version of HTTP that the request came by. */
+  readonly httpVersion: "1.1" | "2.0";
   /** The request target as received, such as `"/chat?room=1"`. */
   readonly target: string;
   /** The header fields; names in lower case. */
   readonly headers: HeaderList;
-  /** The same as a web `Request` without a body. */
+  /** The same as a web `Request` without a body; a `GET` in either version. */
   toRequest(): Request;
 }
 
@@ -60,8 +62,16 @@ class FrozenRequest implements RequestInfo {
     Object.freeze(this);
   }
 
+  /** What opens a WebSocket is a CONNECT in HTTP/2, and in HTTP/1.1 never. */
+  get httpVersion(): "1.1" | "2.0" {
+    return this.method === "CONNECT" ? "2.0" : "1.1";
+  }
+
   toRequest(): Request {
-    return toWebRequest(this, this.#isSecure);
+    // Web requests can't be a CONNECT.
+    const method = this.method === "CONNECT" ? "GET" : this.method;
+    const { target, headers } = this;
+    return toWebRequest({ method, target, headers }, this.#isSecure);
   }
 }
 

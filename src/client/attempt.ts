@@ -7,7 +7,6 @@
 import type { Timers } from "../clock.ts";
 import { HandshakeError } from "../core/errors.ts";
 import { TimeoutError } from "../errors.ts";
-import type { Conn } from "../runtime/conn.ts";
 
 /** One call of `connect()`, until its session is open. */
 export class Attempt {
@@ -15,7 +14,7 @@ export class Attempt {
   readonly #signal: AbortSignal | undefined;
   readonly #timer: { cancel(): void };
   readonly #onAbort = (): void => this.#abort(this.#signal!.reason);
-  #conn: Conn | null = null;
+  #guarded: { close(): void } | null = null;
 
   constructor(ms: number, signal: AbortSignal | undefined, timers: Timers) {
     signal?.throwIfAborted();
@@ -30,13 +29,13 @@ export class Attempt {
   }
 
   /** Closes this connection too when time is up, in place of the one before. */
-  guard(conn: Conn): void {
-    this.#conn = conn;
+  guard(conn: { close(): void }): void {
+    this.#guarded = conn;
     if (this.signal.aborted) conn.close();
   }
 
   fail(): void {
-    this.#conn?.close();
+    this.#guarded?.close();
   }
 
   /** Why connecting failed: a refusal is one even if there was no time for all of its body. */
@@ -53,6 +52,6 @@ export class Attempt {
 
   #abort(reason: unknown): void {
     this.#controller.abort(reason);
-    this.#conn?.close();
+    this.#guarded?.close();
   }
 }
