@@ -22,7 +22,7 @@ const LINGER = { bytes: 65_536, ms: 1000 };
 const MAX_WRITE = 262_144;
 
 /** Statuses whose responses have no body (RFC 9110 section 6.4.1). */
-const BODILESS = new Set([204, 205, 304]);
+export const BODILESS: ReadonlySet<number> = new Set([204, 205, 304]);
 
 /** What a response needs beside its Conn. */
 export interface ResponderOptions {
@@ -77,7 +77,19 @@ export function toResponse(error: HandshakeError): Response {
 export async function respond(
   conn: Conn,
   response: Response,
-  { timers, writeStallTimeout, method }: ResponderOptions,
+  { method, ...options }: ResponderOptions,
+): Promise<void> {
+  await answer(conn, options, async (write) => {
+    await writeResponse(write, response, method, options.timers);
+    await linger(conn, options.timers);
+  });
+}
+
+/** The same with an answer of any form: `send` writes it, and `conn` is closed behind it. */
+export async function answer(
+  conn: Conn,
+  { timers, writeStallTimeout }: Omit<ResponderOptions, "method">,
+  send: (write: Write) => Promise<void>,
 ): Promise<void> {
   const write = async (bytes: Uint8Array): Promise<void> => {
     for (let at = 0; at < bytes.length; at += MAX_WRITE) {
@@ -92,8 +104,7 @@ export async function respond(
     }
   };
   try {
-    await writeResponse(write, response, method, timers);
-    await linger(conn, timers);
+    await send(write);
   } catch (error) {
     if (!(error instanceof ClientGone)) throw error;
   } finally {
@@ -103,12 +114,17 @@ export async function respond(
 
 class ClientGone extends Error {}
 
-type Write = (bytes: Uint8Array) => Promise<void>;
+/** Writes bytes of an answer; rejects once the client does not take them. */
+export type Write = (bytes: Uint8Array) => Promise<void>;
 type BodyStream = ReadableStreamDefaultReader<Uint8Array>;
 type Chunk = ReadableStreamReadResult<Uint8Array>;
 
 /** Header fields that are ours to set: they belong to this connection, not to the response. */
-const CONNECTION_HEADERS = new Set(["connection", "keep-alive", "transfer-encoding"]);
+export const CONNECTION_HEADERS: ReadonlySet<string> = new Set([
+  "connection",
+  "keep-alive",
+  "transfer-encoding",
+]);
 
 async function writeResponse(
   write: Write,

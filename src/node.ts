@@ -37,6 +37,7 @@ import { HandshakeError } from "./core/errors.ts";
 import { createReporter } from "./errors.ts";
 import { type Arrival, Incoming } from "./incoming.ts";
 import { type AnswerOptions, arrive, type UpgradeEvent } from "./node/exchange.ts";
+import { arriveByHttp2, type StreamEvent } from "./node/http2_exchange.ts";
 import { type HttpServerLike, type Mount, Mounts, type PathOption } from "./node/mounts.ts";
 import { whenFree } from "./node/pipelining.ts";
 import type { Refuse } from "./node/refusal.ts";
@@ -234,7 +235,11 @@ class AttachedSource implements Source, Mount {
     await new Promise<void>((resolve) => this.#end = resolve);
   }
 
-  receive(event: UpgradeEvent, reason?: unknown): void {
+  receive(event: UpgradeEvent | StreamEvent, reason?: unknown): void {
+    if ("stream" in event) {
+      this.#receive!(arriveByHttp2(event, this.#options.limits, reason));
+      return;
+    }
     const { request, socket } = event;
     const arrival = arrive(event, this.#options, reason);
     whenFree(request, socket, () => this.#receive!(arrival), () => arrival.conn.close());

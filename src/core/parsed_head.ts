@@ -57,8 +57,11 @@ export function checkHead(
   return checkTarget(target, checkHost(headers, refuse), refuse);
 }
 
-/** As our own parser counts, as far as that can be known: spaces around values are gone. */
-function checkSizes(
+/**
+ * Checks sizes as our own parser counts, as far as that can be known: spaces around values are gone.
+ * Throws a {@linkcode HandshakeError} with status 414 or 431.
+ */
+export function checkSizes(
   target: string,
   fields: readonly string[],
   { maxHeaderSize, maxHeaderLine, maxHeaders }: HeadLimits,

@@ -1,5 +1,6 @@
 /**
- * What is attached to an HTTP server: one listener for its `upgrade` event, and who gets which path.
+ * What is attached to an HTTP server: one listener for each event that brings requests to open a
+ * WebSocket, `upgrade` and those of HTTP/2, and who gets which path.
  *
  * @module
  */
@@ -10,7 +11,9 @@ import { HandshakeError } from "../core/errors.ts";
 import { isUpgradeRequest } from "../core/handshake.ts";
 import { createHead } from "../core/parsed_head.ts";
 import { parsedRequest, type UpgradeEvent } from "./exchange.ts";
+import { pathOf, type StreamEvent } from "./http2_exchange.ts";
 import { answerPlain, isBodiless } from "./plain.ts";
+import { isHttp2, StreamListener } from "./streams.ts";
 
 /**
  * What is needed of a server of `node:http`, `node:https`, or `node:http2` with `allowHTTP1`.
@@ -91,7 +94,7 @@ export interface Mount {
   /** @default {all} */
   readonly path: PathOption | undefined;
   /** Takes the request; refuses it with `reason` if there is one. */
-  receive(event: UpgradeEvent, reason?: unknown): void;
+  receive(event: UpgradeEvent | StreamEvent, reason?: unknown): void;
 }
 
 const NOTHING = new Uint8Array(0);
@@ -102,9 +105,14 @@ const all = new WeakMap<HttpServerLike, Mounts>();
 export class Mounts {
   readonly #server: HttpServerLike;
   readonly #mounts: Mount[] = [];
+  /** For HTTP/2, if the server speaks it. */
+  readonly #streams: StreamListener | null;
 
   private constructor(server: HttpServerLike) {
     this.#server = server;
+    this.#streams = isHttp2(server)
+      ? new StreamListener(server, (event) => this.#onStream(event))
+      : null;
   }
 
   /** Those of a server. */
@@ -123,7 +131,9 @@ export class Mounts {
     this.#mounts.push(mount);
     // Texts first, then functions in their order, then who takes all.
     this.#mounts.sort((a, b) => rank(a) - rank(b));
-    if (this.#mounts.length === 1) this.#server.on("upgrade", this.#onUpgrade);
+    if (this.#mounts.length > 1) return;
+    this.#server.on("upgrade", this.#onUpgrade);
+    this.#streams?.start();
   }
 
   /** Gives the path free. */
@@ -131,7 +141,9 @@ export class Mounts {
     const at = this.#mounts.indexOf(mount);
     if (at < 0) return;
     this.#mounts.splice(at, 1);
-    if (this.#mounts.length === 0) this.#server.off("upgrade", this.#onUpgrade);
+    if (this.#mounts.length > 0) return;
+    this.#server.off("upgrade", this.#onUpgrade);
+    this.#streams?.stop();
   }
 
   readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Uint8Array): void => {
@@ -139,7 +151,7 @@ export class Mounts {
     const event = { request, socket, head: head ?? NOTHING };
     const parsed = createHead(parsedRequest(request));
     const isForUs = isUpgradeRequest(parsed);
-    if (isForUs && this.#give(event)) return;
+    if (isForUs && this.#give(event, request.url ?? "")) return;
     if (server.listenerCount("upgrade") > 1) return; // somebody else's
     if (!isForUs && isBodiless(parsed)) {
       return answerPlain(request, socket, (...both) => void server.emit("request", ...both));
@@ -148,11 +160,15 @@ export class Mounts {
     this.#mounts[0].receive(event, isForUs ? notFound() : undefined);
   };
 
+  #onStream(event: StreamEvent): void {
+    if (!this.#give(event, pathOf(event.fields))) this.#mounts[0].receive(event, notFound());
+  }
+
   /** Returns whether somebody takes it. */
-  #give(event: UpgradeEvent): boolean {
+  #give(event: UpgradeEvent | StreamEvent, target: string): boolean {
     for (const mount of this.#mounts) {
       try {
-        if (!takes(mount, event.request.url ?? "")) continue;
+        if (!takes(mount, target)) continue;
       } catch (error) {
         mount.receive(event, error);
         return true;
