@@ -92,8 +92,9 @@ export class Http2Conn implements Conn {
     if (stream.destroyed) return;
     // What the peer still sends is dropped: a stream that is not read would never be gone.
     stream.resume();
-    if (isCut || !this.#hasHead) stream.close(CANCEL);
-    else stream.close(NO_ERROR);
+    const code = isCut || !this.#hasHead ? CANCEL : NO_ERROR;
+    // Later: from within an event of the stream it can end Deno's process (an assertion of nghttp2).
+    setTimeout(() => stream.close(code), 0);
   }
 
   /** Whether our head has been sent: ending a stream without one would send `node:http2`'s own, a 200. */
