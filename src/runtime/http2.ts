@@ -112,13 +112,17 @@ export function dialHttp2(options: DialOptions): Promise<Http2Client> {
   const host = hostname?.includes(":") ? `[${hostname}]` : hostname;
   // Deno makes a URL of the empty server name that an IP address has.
   const { servername, ...secure } = clientTls(options, "h2");
+  const settings = { enablePush: false }; // nobody would read what is pushed
   const fail = (error: unknown): Error => systemError("connect to", options, error);
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
-    const session = tls === undefined ? http2.connect(`http://${host}:${port}`) : http2.connect(
-      `https://${host}:${port}`,
-      servername === "" ? secure : { ...secure, servername },
-    );
+    const session = tls === undefined
+      ? http2.connect(`http://${host}:${port}`, { settings })
+      : http2.connect(`https://${host}:${port}`, {
+        ...secure,
+        ...(servername === "" ? null : { servername }),
+        settings,
+      });
     const done = (): void => {
       signal?.removeEventListener("abort", abort);
       session.off("close", closed);

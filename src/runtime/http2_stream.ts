@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Http2Session, Http2Stream, OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import type { Http2Session, Http2Stream, OutgoingHttpHeaders } from "node:http2";
 import type { Addr, Conn, ConnFlow, ConnSink } from "./conn.ts";
 import type { Http2Field } from "./http2_client.ts";
 import { Inflow } from "./inflow.ts";
@@ -92,14 +92,9 @@ export class Http2Conn implements Conn {
     if (stream.destroyed) return;
     // What the peer still sends is dropped: a stream that is not read would never be gone.
     stream.resume();
-    const code = isCut || !this.#hasHead ? CANCEL : NO_ERROR;
+    const code = isCut ? CANCEL : NO_ERROR;
     // Later: from within an event of the stream it can end Deno's process (an assertion of nghttp2).
     setTimeout(() => stream.close(code), 0);
-  }
-
-  /** Whether our head has been sent: ending a stream without one would send `node:http2`'s own, a 200. */
-  get #hasHead(): boolean {
-    return (this.#stream as Partial<ServerHttp2Stream>).headersSent ?? true;
   }
 
   get #resetCode(): number {

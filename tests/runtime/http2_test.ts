@@ -10,10 +10,11 @@ import type { Conn, DialOptions, Listener, TcpAddr } from "../../src/runtime/con
 import type { Http2Client, Http2Field } from "../../src/runtime/http2_client.ts";
 import { dialHttp2, shareHttp2 } from "../../src/runtime/http2.ts";
 import { Http2Conn, toHeaders } from "../../src/runtime/http2_stream.ts";
-import { createCertificates } from "./certificates.ts";
+import { type Certificates, createCertificates } from "./certificates.ts";
 import { testConn, type Transport, writeTo } from "./conn_suite.ts";
 
-const { cert, key, ca } = await createCertificates();
+const certificates = await createCertificates();
+const { cert, key, ca } = certificates;
 const hostname = "127.0.0.1";
 const NEVER = new AbortController().signal;
 
@@ -31,6 +32,7 @@ function connectFields(isSecure: boolean): Http2Field[] {
 async function listen(
   isSecure: boolean,
   settings: http2.Settings = { enableConnectProtocol: true },
+  { cert, key }: Certificates = certificates,
 ): Promise<{
   listener: Listener;
   port: number;
@@ -329,6 +331,13 @@ describe("dialHttp2() and canConnect()", () => {
     const named = { caCerts: [ca], serverName: "localhost" };
     (await dialHttp2({ hostname, port, tls: named })).close();
     listener.close();
+    const nameless = await createCertificates({ withoutAddress: true });
+    const other = await listen(true, {}, nameless);
+    const trusted = { hostname, port: other.port, tls: { caCerts: [nameless.ca] } };
+    await assertRejects(() => dialHttp2(trusted), Error, "Cannot connect");
+    const byName = { ...trusted, tls: { ...trusted.tls, serverName: "localhost" } };
+    (await dialHttp2(byName)).close();
+    other.listener.close();
     const refused = await assertRejects(() => dialHttp2(options(port, false)), Error, "refused");
     assertEquals((refused as Error & { code?: string }).code, "ECONNREFUSED");
   });
