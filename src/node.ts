@@ -107,7 +107,8 @@ export type { Clock } from "./clock.ts";
 export interface UpgradeOptions<Data = unknown> extends AcceptOptions<Data> {
   /**
    * Renders refusals in place of ours, such as `(request, response) => app(request, response)` for
-   * Express; has `handshakeTimeout` for it. A `Response` of `accept` is written as it is.
+   * Express; has `handshakeTimeout` for it. A `Response` of `accept` is written as it is. Over
+   * HTTP/2 refusals are always ours.
    */
   readonly refuse?: Refuse;
 }
@@ -150,7 +151,9 @@ export interface AttachOptions<Data = unknown> extends UpgradeOptions<Data> {
 
 /**
  * Serves WebSockets on an HTTP server: takes over its `upgrade` event. May be called for several
- * paths. A request for none of them gets 404, unless somebody else listens to `upgrade`, too.
+ * paths. A request for none of them gets 404, unless somebody else listens to `upgrade`, too. Of a
+ * server of `node:http2` it takes the requests to open a WebSocket over HTTP/2 (RFC 8441) as well, and
+ * sets `enableConnectProtocol`: attach before it listens, since each connection is told once.
  *
  * The result is what `serve()` gives; its `shutdown()` detaches, closes the sessions and leaves the
  * HTTP server alone.

@@ -251,18 +251,7 @@ describe("attach() to a server of node:http2", () => {
       assertEquals((await from("192.0.2.1")).status, 200);
       assertEquals((await from("192.0.2.2")).status, 200);
       // The streams that were ended above close their sessions in their own time.
-      const open = client.request(
-        {
-          ":method": "CONNECT",
-          ":protocol": "websocket",
-          ":scheme": "http",
-          ":authority": "127.0.0.1",
-          ":path": "/",
-          "sec-websocket-version": "13",
-          "x-forwarded-for": "192.0.2.3",
-        },
-        { endStream: false },
-      );
+      const open = openStream(client, { "x-forwarded-for": "192.0.2.3" });
       await new Promise((resolve) => open.once("response", resolve));
       assertEquals((await from("192.0.2.3")).status, 429);
     });
@@ -330,6 +319,46 @@ describe("attach() to a server of node:http2", () => {
     });
   });
 
+  test("a client that takes nothing is dropped, and its stream is reset", async () => {
+    let session: WebSocketSession | null = null;
+    const options: AttachOptions = { writeStallTimeout: 200, keepalive: false };
+    const running = await startHttp2({
+      isSecure: false,
+      prepare: (server) =>
+        attach(server, options, async (opened) => {
+          session = opened;
+          for (let i = 0; i < 50; i++) opened.send(new Uint8Array(100_000)).catch(() => {});
+          await opened.closed;
+        }),
+    });
+    const client = http2.connect(`http://127.0.0.1:${running.port}`);
+    await new Promise((resolve) => client.once("remoteSettings", resolve));
+    const stream = openStream(client);
+    await new Promise((resolve) => stream.once("response", resolve));
+    const { code, error } = await session!.closed;
+    assertEquals([code, (error as Error).name], [1006, "TimeoutError"]);
+    await new Promise((resolve) => stream.once("close", resolve));
+    assertEquals(stream.rstCode, http2.constants.NGHTTP2_CANCEL);
+    client.destroy();
+    await running.close();
+  });
+
+  test("a shutdown refuses handshakes under way with 503", async () => {
+    const running = await startHttp2({ isSecure: false });
+    let begun = (): void => {};
+    const hasBegun = new Promise<void>((resolve) => begun = resolve);
+    const accept = (): Promise<void> => {
+      begun();
+      return new Promise(() => {});
+    };
+    const sockets = attach(running.server, { accept }, echo);
+    const connecting = connect(running.url, { http2: true }).catch((error) => error);
+    await hasBegun;
+    await sockets.shutdown();
+    assertEquals((await connecting).status, 503);
+    await running.close();
+  });
+
   test("accept learns of a client that leaves", async () => {
     let isAborted: Promise<unknown> | null = null;
     let begun = (): void => {};
@@ -348,6 +377,23 @@ describe("attach() to a server of node:http2", () => {
     }).catch((error) => assertStringIncludes(String(error), "destroyed"));
   });
 });
+
+/** A WebSocket's stream that stays. */
+function openStream(
+  client: http2.ClientHttp2Session,
+  headers: http2.OutgoingHttpHeaders = {},
+): http2.ClientHttp2Stream {
+  const fields = {
+    ":method": "CONNECT",
+    ":protocol": "websocket",
+    ":scheme": "http",
+    ":authority": "127.0.0.1",
+    ":path": "/",
+    "sec-websocket-version": "13",
+    ...headers,
+  };
+  return client.request(fields, { endStream: false });
+}
 
 function manyFields(count: number): Changes {
   return Object.fromEntries(Array.from({ length: count }, (_, i) => [`x-${i}`, "1"]));
