@@ -23,6 +23,8 @@ export class Http2Conn implements Conn {
   readonly remoteAddr: Addr | undefined;
   readonly #stream: Http2Stream;
   readonly #inflow: Inflow;
+  /** The peer has sent END_STREAM. */
+  #hasEnded = false;
   /** Nothing we write arrives any more. */
   #isReset = false;
   #error: Error | undefined;
@@ -42,7 +44,10 @@ export class Http2Conn implements Conn {
       else this.#broken();
     });
     stream.on("close", () => this.#broken());
-    stream.on("end", () => this.#inflow.end());
+    stream.on("end", () => {
+      this.#hasEnded = true;
+      this.#inflow.end();
+    });
     if (stream.destroyed) this.#broken();
     else stream.on("data", (bytes: Uint8Array) => this.#inflow.receive(bytes));
   }
@@ -87,14 +92,27 @@ export class Http2Conn implements Conn {
     this.#isClosed = true;
     const stream = this.#stream;
     const isCut = this.#rejectWrite !== null || stream.readableLength > 0;
+    const isReset = this.#isReset || (stream.session?.destroyed ?? true);
     this.#inflow.close();
     this.#stopWriting();
     if (stream.destroyed) return;
     // What the peer still sends is dropped: a stream that is not read would never be gone.
     stream.resume();
+    if (isReset) return;
     const code = isCut ? CANCEL : NO_ERROR;
     // Later: from within an event of the stream it can end Deno's process (an assertion of nghttp2).
-    setTimeout(() => stream.close(code), 0);
+    setTimeout(() => this.#finish(code), 0);
+  }
+
+  /** Ends what has not ended. */
+  #finish(code: number): void {
+    const stream = this.#stream;
+    // RST_STREAM on a stream that is over on both sides corrupts the memory of Deno 2.9.6, which then
+    // crashes at the next GOAWAY.
+    const { localClose, remoteClose } = stream.state;
+    if (stream.destroyed || (localClose && remoteClose)) return;
+    if (code === NO_ERROR && this.#hasEnded) stream.end();
+    else stream.close(code);
   }
 
   get #resetCode(): number {

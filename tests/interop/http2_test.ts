@@ -20,6 +20,33 @@ const MESSAGES = [
   seededBytes(500_000, 1),
 ];
 
+/** Opens a connection, and many sessions on it, which fare differently. */
+async function useConnection(url: string): Promise<void> {
+  const session = http2.connect(url.replace("wss:", "https:"), { ca });
+  session.on("error", () => {});
+  const open = (name: string) => connect(`${url}/${name}`, { http2: session });
+  // Not read, and echoing more than fits: neither side gets rid of what it has.
+  const unread = await open("unread");
+  for (let i = 0; i < 40; i++) unread.send(new Uint8Array(200_000)).catch(() => {});
+  await Promise.all(Array.from({ length: 30 }, async (_, i) => {
+    const client = await open(`${i}`);
+    assertStringIncludes(await client.receive() as string, `/${i} by 2.0`);
+    if (i % 3 === 0) {
+      client.send(new Uint8Array(100_000)).catch(() => {});
+      return client.abort();
+    }
+    for (let round = 0; round < 20; round++) {
+      const message = i % 3 === 1 ? seededBytes(30_000, i) : `${i} ${round}`;
+      await client.send(message);
+      assertEquals(await client.receive(), message);
+    }
+    assertEquals((await client.close()).wasClean, true);
+  }));
+  assert(unread.bufferedAmount > 1_000_000, `${unread.bufferedAmount}`);
+  unread.abort();
+  session.destroy();
+}
+
 for (const runtime of RUNTIMES) {
   describe(`over HTTP/2 with a server on ${runtime}`, () => {
     test(
@@ -62,32 +89,10 @@ for (const runtime of RUNTIMES) {
       timeout: 60_000,
     }, async () => {
       const program = await startEcho(runtime);
-      const session = http2.connect(program.url.replace("wss:", "https:"), { ca });
-      session.on("error", () => {});
-      const { url } = program;
-      const open = (name: string) => connect(`${url}/${name}`, { http2: session });
       try {
-        // Not read, and echoing more than fits: neither side gets rid of what it has.
-        const unread = await open("unread");
-        for (let i = 0; i < 40; i++) unread.send(new Uint8Array(200_000)).catch(() => {});
-        await Promise.all(Array.from({ length: 30 }, async (_, i) => {
-          const client = await open(`${i}`);
-          assertStringIncludes(await client.receive() as string, `/${i} by 2.0`);
-          if (i % 3 === 0) {
-            client.send(new Uint8Array(100_000)).catch(() => {});
-            return client.abort();
-          }
-          for (let round = 0; round < 20; round++) {
-            const message = i % 3 === 1 ? seededBytes(30_000, i) : `${i} ${round}`;
-            await client.send(message);
-            assertEquals(await client.receive(), message);
-          }
-          assertEquals((await client.close()).wasClean, true);
-        }));
-        assert(unread.bufferedAmount > 1_000_000, `${unread.bufferedAmount}`);
-        unread.abort();
+        // Whatever is wrong with a server after that may show only when the connection ends.
+        for (let count = 0; count < 3; count++) await useConnection(program.url);
       } finally {
-        session.destroy();
         assertEquals(await program.stop(), 0);
       }
     });
