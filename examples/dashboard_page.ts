@@ -34,7 +34,7 @@ figcaption { display: flex; align-items: baseline; justify-content: space-betwee
 h2 { font-size: .9rem; font-weight: 650; color: var(--soft); }
 figcaption p { color: var(--soft); font-size: .85rem; white-space: nowrap; }
 output { color: var(--plot); font-size: 1.45rem; font-weight: 650; letter-spacing: -.02em; }
-canvas { display: block; width: 100%; height: 11rem; margin-top: .3rem; border-radius: .3rem; touch-action: pan-y; }
+canvas { display: block; width: 100%; height: 11rem; margin-top: .3rem; color: var(--plot); caret-color: var(--soft); border: 0 solid var(--line); touch-action: pan-y; }
 #bar { display: flex; align-items: center; gap: 1rem; margin-top: 1rem; color: var(--soft); font-size: .82rem; }
 #pause { min-width: 6.5rem; color: var(--ink); }
 kbd { padding: 0 .3rem; border: 1px solid var(--line); border-radius: .25rem; font: inherit; }

@@ -5,8 +5,8 @@ export const PLOT: string = String.raw`
 const SPAN = 60_000; // milliseconds from the left edge to the right one
 
 /** Round numbers that cover what is shown: [0, 1, 2, 3]. */
-function ticksFor(max) {
-  const rough = Math.max(max, 0.01) / 3;
+function ticksFor(max, isWhole) {
+  const rough = Math.max(max, isWhole ? 3 : 0.01) / 3;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].find((factor) => factor * power >= rough) * power;
   return Array.from({ length: Math.ceil(max / step - 1e-9) + 1 }, (_, i) => i * step);
@@ -22,16 +22,17 @@ function draw({ key, canvas, output }, { samples, interval, end, cursor }) {
   context.setTransform(scale, 0, 0, scale, 0, 0);
   context.clearRect(0, 0, width, height);
   const style = getComputedStyle(canvas);
-  const colour = (name) => style.getPropertyValue(name);
+  // A canvas knows no light-dark(): these properties of its own hold what that amounts to.
+  const { color: plot, caretColor: soft, borderTopColor: rule } = style;
   const shown = samples.filter(({ time }) => time >= end - SPAN - interval && time <= end);
-  const ticks = ticksFor(Math.max(1, ...shown.map((sample) => sample[key])));
+  const ticks = ticksFor(Math.max(1, ...shown.map((sample) => sample[key])), key === "sessions");
   const box = { left: 34, right: width - 8, top: 10, bottom: height - 20 };
   const x = (time) => box.right - (end - time) / SPAN * (box.right - box.left);
   const y = (value) => box.bottom - value / ticks.at(-1) * (box.bottom - box.top);
 
   context.font = "11px " + style.fontFamily;
-  context.fillStyle = colour("--soft");
-  context.strokeStyle = colour("--line");
+  context.fillStyle = soft;
+  context.strokeStyle = rule;
   context.textBaseline = "middle";
   context.textAlign = "right";
   for (const tick of ticks) {
@@ -48,7 +49,7 @@ function draw({ key, canvas, output }, { samples, interval, end, cursor }) {
   context.beginPath();
   context.rect(box.left, 0, box.right - box.left + 5, height);
   context.clip();
-  context.strokeStyle = context.fillStyle = colour("--plot");
+  context.strokeStyle = context.fillStyle = plot;
   context.lineJoin = "round";
   for (const run of runs(shown)) {
     const points = run.map((sample) => [x(sample.time), y(sample[key])]);
