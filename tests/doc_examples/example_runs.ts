@@ -8,7 +8,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { createCertificates } from "../runtime/certificates.ts";
+import { writeCertificates } from "../installed_package.ts";
 import { runtimeCommand, type RuntimeName } from "../toolchain.ts";
 import type { Example } from "./doc_comments.ts";
 import { createPackageFolder, DENO_FLAGS, removeFolder } from "./package_folder.ts";
@@ -54,10 +54,7 @@ export class ExampleRuns {
     const runs = new ExampleRuns();
     for (const example of examples) runs.#add(example);
     // What examples find in their folder, as programs do.
-    const { ca, cert, key } = await createCertificates();
-    for (const [name, text] of Object.entries({ ca, cert, key })) {
-      writeFileSync(join(runs.folder, `${name}.pem`), text);
-    }
+    await writeCertificates(runs.folder);
     return runs;
   }
 

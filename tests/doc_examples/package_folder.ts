@@ -5,11 +5,11 @@
  * @module
  */
 
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { installPackage } from "../installed_package.ts";
 import { ROOT } from "../toolchain.ts";
-import { PACKAGE, readEntryPoints } from "./doc_comments.ts";
 
 /** Flags by which Deno resolves the same names: the package's own configuration. */
 export const DENO_FLAGS: readonly string[] = [`--config=${ROOT}deno.json`, "--frozen"];
@@ -17,25 +17,10 @@ export const DENO_FLAGS: readonly string[] = [`--config=${ROOT}deno.json`, "--fr
 /** Makes the folder; whoever made it removes it by {@linkcode removeFolder}. */
 export function createPackageFolder(): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "twoway-examples-")));
-  const installed = join(folder, "node_modules", PACKAGE);
-  mkdirSync(installed, { recursive: true });
-  mkdirSync(join(folder, "node_modules/@std"));
-  // Junctions: links to folders for which Windows wants no privilege. Node strips no types below
-  // node_modules, but it goes by where a link leads.
-  symlinkSync(ROOT, join(installed, "checkout"), "junction");
-  symlinkSync(
-    `${ROOT}tests/node_modules/@std/assert`,
-    join(folder, "node_modules/@std/assert"),
-    "junction",
-  );
-  const exports = Object.fromEntries(
-    Array.from(readEntryPoints(), ([specifier, file]) => [
-      `.${specifier.slice(PACKAGE.length)}`,
-      `./checkout/${file}`,
-    ]),
-  );
-  const manifest = { name: PACKAGE, type: "module", exports };
-  writeFileSync(join(installed, "package.json"), JSON.stringify(manifest));
+  const modules = join(folder, "node_modules");
+  installPackage(modules);
+  mkdirSync(join(modules, "@std"));
+  symlinkSync(`${ROOT}tests/node_modules/@std/assert`, join(modules, "@std/assert"), "junction");
   return folder;
 }
 

@@ -17,12 +17,13 @@ import {
   writeFileSync,
 } from "node:fs";
 import process from "node:process";
+import { PACKAGE } from "../installed_package.ts";
 import { executable, ROOT, type RuntimeName, RUNTIMES } from "../toolchain.ts";
 import type { Block } from "./markdown.ts";
 import { fileNameOf, freePort, runModule } from "./module_block.ts";
 import { startPeer } from "./peers.ts";
 import { runProgram } from "./processes.ts";
-import { PACKAGE, type Workspace } from "./workspace.ts";
+import type { Workspace } from "./workspace.ts";
 
 const INSTALL =
   /^(?:(?:npm (?:install|i)|bun add|npx jsr add|bunx jsr add) |deno add (?:jsr|npm):)(\S+)$/;

@@ -5,17 +5,9 @@
  * @module
  */
 
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { createCertificates } from "../runtime/certificates.ts";
+import { installPackage, PACKAGE, writeCertificates } from "../installed_package.ts";
 import { ROOT } from "../toolchain.ts";
 
 /** A folder to run programs in. */
@@ -29,15 +21,6 @@ export interface Workspace {
   remove(): void;
 }
 
-interface Manifest {
-  readonly name: string;
-  readonly exports: Readonly<Record<string, string>>;
-  readonly imports: Readonly<Record<string, string>>;
-}
-
-/** What deno.json says of the package. */
-export const PACKAGE: Manifest = JSON.parse(readFileSync(`${ROOT}deno.json`, "utf8"));
-
 /** Makes a project with the package, all that the tests use, and a certificate in PEM files. */
 export async function createWorkspace(): Promise<Workspace> {
   const folder = mkdtempSync(`${tmpdir()}/twoway-docs-`);
@@ -48,12 +31,8 @@ export async function createWorkspace(): Promise<Workspace> {
   mkdirSync(workspace.npm);
   installForDeno(workspace.deno);
   installForNpm(workspace.npm);
-  const { ca, cert, key } = await createCertificates();
-  for (const to of [workspace.deno, workspace.npm]) {
-    writeFileSync(`${to}ca.pem`, ca);
-    writeFileSync(`${to}cert.pem`, cert);
-    writeFileSync(`${to}key.pem`, key);
-  }
+  await writeCertificates(workspace.deno);
+  await writeCertificates(workspace.npm);
   return { ...workspace, remove: () => rmSync(folder, { recursive: true }) };
 }
 
@@ -71,13 +50,8 @@ function installForDeno(folder: string): void {
 }
 
 function installForNpm(folder: string): void {
-  const { name, exports } = PACKAGE;
   writeFileSync(`${folder}package.json`, JSON.stringify({ private: true, type: "module" }));
-  const target = `${folder}node_modules/${name}/`;
-  mkdirSync(target, { recursive: true });
-  writeFileSync(`${target}package.json`, JSON.stringify({ name, type: "module", exports }));
-  // Node strips no types below node_modules; a link counts as what it points to.
-  for (const entry of ["mod.ts", "cli.ts", "src"]) symlinkSync(ROOT + entry, target + entry);
+  installPackage(`${folder}node_modules`);
   const installed = `${ROOT}tests/node_modules/`;
   for (const entry of readdirSync(installed)) {
     if (!entry.startsWith(".")) symlinkSync(installed + entry, `${folder}node_modules/${entry}`);
