@@ -1,22 +1,12 @@
 /** The look of the chat: light and dark, from phones to wide screens. @module */
 
+import { COLOURS } from "./page_style.ts";
+
 /** The page's style sheet. */
 export const STYLE: string = `
-:root {
-  color-scheme: light dark;
-  --paper: light-dark(#fbfaf7, #16181c);
-  --panel: light-dark(#f1efe9, #1d2025);
-  --raised: light-dark(#ffffff, #24282f);
-  --ink: light-dark(#23262b, #e6e4de);
-  --soft: light-dark(#5f6470, #a2a6b0);
-  --line: light-dark(#dedad0, #31363e);
-  --accent: light-dark(#2d5be3, #8fb0ff);
-  --on-accent: light-dark(#ffffff, #10131a);
+:root {${COLOURS}
   --mine: light-dark(#e6edff, #263251);
   --whisper: light-dark(#fdf1dc, #3a3020);
-  --bad: light-dark(#b3261e, #ff9a90);
-  --good: light-dark(#1d7f4e, #66cf9b);
-  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif;
 }
 * { box-sizing: border-box; }
 [hidden] { display: none !important; }

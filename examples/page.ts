@@ -21,6 +21,11 @@ export interface Page {
 
 /** A handler of plain HTTP requests which serves the page at `/`, and nothing else. */
 export function servePage(page: Page): Fetch {
+  return serveDocument((nonce) => createDocument(page, nonce));
+}
+
+/** The same for a page whose HTML is its own; style and script run by the nonce. */
+export function serveDocument(create: (nonce: string) => string): Fetch {
   return (request) => {
     const { pathname, host } = new URL(request.url);
     if (pathname !== "/") return new Response("Not found\n", { status: 404 });
@@ -28,7 +33,7 @@ export function servePage(page: Page): Fetch {
       return new Response("Only GET and HEAD\n", { status: 405, headers: { allow: "GET, HEAD" } });
     }
     const nonce = crypto.randomUUID();
-    return new Response(createDocument(page, nonce), {
+    return new Response(create(nonce), {
       headers: {
         "content-type": "text/html; charset=utf-8",
         "content-security-policy": createPolicy(nonce, host),
@@ -40,6 +45,7 @@ export function servePage(page: Page): Fetch {
   };
 }
 
+/** Lets the page load nothing but itself, run nothing but its own script, and connect only back. */
 function createPolicy(nonce: string, host: string): string {
   return [
     "default-src 'none'",

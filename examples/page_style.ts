@@ -1,8 +1,7 @@
 /** What the pages of the examples have in common: colours, light and dark, and the headline. @module */
 
-/** The start of a page's style sheet. */
-export const PAGE_STYLE: string = `
-:root {
+/** What stands in `:root`: each colour in light and dark. */
+export const COLOURS: string = `
   color-scheme: light dark;
   --paper: light-dark(#fbfaf7, #16181c);
   --panel: light-dark(#f1efe9, #1d2025);
@@ -14,7 +13,11 @@ export const PAGE_STYLE: string = `
   --on-accent: light-dark(#ffffff, #10131a);
   --bad: light-dark(#b3261e, #ff9a90);
   --good: light-dark(#1d7f4e, #66cf9b);
-  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif;
+  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif;`;
+
+/** The start of a page's style sheet. */
+export const PAGE_STYLE: string = `
+:root {${COLOURS}
 }
 * { box-sizing: border-box; }
 [hidden] { display: none !important; }
