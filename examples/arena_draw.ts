@@ -36,12 +36,13 @@ function draw(canvas, { size, walls, id: me }, { players, coins }) {
     circle(context, x, y, ${COIN_RADIUS} - 1);
     context.stroke();
   }
-  // Letters stay readable where the arena is small.
-  const letter = Math.max(13, 11 * size / canvas.clientWidth);
+  context.lineJoin = "round";
   context.textAlign = "center";
   context.textBaseline = "middle";
   // The own one last, so that nobody covers it.
-  for (const { id, x, y } of players.toSorted((a, b) => (a.id === me) - (b.id === me))) {
+  const sorted = players.toSorted((a, b) => (a.id === me) - (b.id === me));
+  for (const player of sorted) drawName(context, player, { size, isMe: player.id === me, colour, style });
+  for (const { id, x, y } of sorted) {
     context.fillStyle = colourOf(id);
     circle(context, x, y, ${PLAYER_RADIUS});
     if (id === me) {
@@ -52,13 +53,22 @@ function draw(canvas, { size, walls, id: me }, { players, coins }) {
     context.fillStyle = colour("--on-player");
     context.font = "700 14px " + style.fontFamily;
     context.fillText(nameOf(id)[0], x, y + 1);
-    context.fillStyle = colour(id === me ? "--ink" : "--soft");
-    context.font = (id === me ? "650 " : "") + letter + "px " + style.fontFamily;
-    const half = context.measureText(nameOf(id)).width / 2 + 3;
-    const above = y > 2.4 * letter + ${PLAYER_RADIUS};
-    context.fillText(nameOf(id), Math.min(size - half, Math.max(half, x)),
-      above ? y - ${PLAYER_RADIUS} - letter * 0.75 : y + ${PLAYER_RADIUS} + letter * 0.85);
   }
+}
+
+/** A name above its player, or below at the upper border. */
+function drawName(context, { id, x, y }, { size, isMe, colour, style }) {
+  // Letters stay readable where the arena is small.
+  const letter = Math.max(13, 11 * size / context.canvas.clientWidth);
+  context.font = (isMe ? "650 " : "") + letter + "px " + style.fontFamily;
+  const half = context.measureText(nameOf(id)).width / 2 + 3;
+  const away = ${PLAYER_RADIUS} + letter * 0.8;
+  const place = [Math.min(size - half, Math.max(half, x)), y > away + letter ? y - away : y + away];
+  context.strokeStyle = colour("--raised"); // so that it can be read in front of a wall, too
+  context.lineWidth = 3;
+  context.strokeText(nameOf(id), ...place);
+  context.fillStyle = colour(isMe ? "--ink" : "--soft");
+  context.fillText(nameOf(id), ...place);
 }
 
 function circle(context, x, y, radius) {

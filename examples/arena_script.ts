@@ -110,6 +110,6 @@ setInterval(() => {
   const coin = newest.coins.reduce((a, b) => away(b) < away(a) ? b : a);
   const side = (value, less, more) => Math.abs(value) < 8 ? "" : Math.round(Math.abs(value)) + (value < 0 ? less : more);
   const where = [side(coin.x - me.x, " left", " right"), side(coin.y - me.y, " up", " down")].filter(Boolean);
-  canvas.ariaLabel = "The arena. You have " + me.score + " coins; the next one is " + where.join(", ");
+  canvas.ariaLabel = "The arena. You have " + me.score + (me.score === 1 ? " coin" : " coins") + "; the next one is " + where.join(", ");
 }, 1000);
 `;
