@@ -102,16 +102,17 @@ describe("the arena's world", () => {
   });
 
   test("gives a coin to the nearest who reaches it, and puts another one elsewhere", () => {
-    // The first free place each time, so they lie in the first row, some way from each other.
-    const world = new World(2, constant(0));
-    const [first, second] = [join(world), join(world)];
-    const [coin] = world.coins;
-    Object.assign(first, { x: coin.x + 10, y: coin.y });
-    Object.assign(second, { x: coin.x, y: coin.y + 5 });
-    world.step();
-    assertEquals([first.score, second.score], [0, 1]);
-    assertEquals(world.coins.length, 10);
-    assert(world.coins.every(({ x, y }) => x !== coin.x || y !== coin.y));
+    for (const [near, far, scores] of [[0, 1, [1, 0]], [1, 0, [0, 1]]] as const) {
+      const world = new World(2, constant(0)); // the first free place each time
+      const players = [join(world), join(world)];
+      const [coin] = world.coins;
+      Object.assign(players[near], { x: coin.x, y: coin.y + 5 });
+      Object.assign(players[far], { x: coin.x + 10, y: coin.y });
+      world.step();
+      assertEquals(players.map(({ score }) => score), [...scores]);
+      assertEquals(world.coins.length, 10);
+      assert(world.coins.every(({ x, y }) => x !== coin.x || y !== coin.y));
+    }
   });
 
   test("has so many players and no more, and gives numbers anew", () => {
