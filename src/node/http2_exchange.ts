@@ -86,6 +86,10 @@ class Http2Exchange implements Exchange {
 
   async refuse(refusal: Response | HandshakeError, options: RefusalOptions): Promise<void> {
     const response = refusal instanceof HandshakeError ? toResponse(refusal) : refusal;
+    if (this.#event.stream.closed || this.#event.stream.destroyed) {
+      this.#conn.close(); // the client has reset it: nobody's fault, and nobody to be told
+      return await response.body?.cancel();
+    }
     await answer(this.#conn, options, async (write) => {
       this.#sendHead(refusalFields(response));
       await writeBody(write, response);

@@ -63,6 +63,7 @@ export class StreamListener {
     } else if (this.#server.listenerCount("stream") === 1) {
       // Without us `node:http2` would say so itself.
       stream.on("error", () => {});
+      if (stream.destroyed) return; // its connection ended with the bytes that brought it
       stream.respond({ ":status": isExtendedConnect(toFields(raw)) ? 501 : 404 }, {
         endStream: true,
       });

@@ -1,0 +1,61 @@
+/** A client that writes HTTP/2 frames as bytes (RFC 9113): for what no well-behaved client would send. @module */
+
+import net from "node:net";
+import { latin1 } from "./latin1.ts";
+
+const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const [HEADERS, RST_STREAM, SETTINGS, GOAWAY] = [1, 3, 4, 7];
+
+function frame(type: number, flags: number, stream: number, payload: readonly number[]): number[] {
+  const { length } = payload;
+  return [0, length >> 8, length & 255, type, flags, 0, 0, stream >> 8, stream & 255, ...payload];
+}
+
+/** A literal without indexing, its strings shorter than 127 bytes (RFC 7541 section 6.2.2). */
+function field(name: string, value: string): number[] {
+  return [0, name.length, ...latin1(name), value.length, ...latin1(value)];
+}
+
+/** A stream's first frame; it stays open. */
+export function headers(stream: number, fields: Readonly<Record<string, string>>): number[] {
+  const block = Object.entries(fields).flatMap(([name, value]) => field(name, value));
+  return frame(HEADERS, 4, stream, block);
+}
+
+export function reset(stream: number): number[] {
+  return frame(RST_STREAM, 0, stream, [0, 0, 0, 8]);
+}
+
+/** Ends the connection, with an error. */
+export function goAway(): number[] {
+  return frame(GOAWAY, 0, 0, [0, 0, 0, 0, 0, 0, 0, 1]);
+}
+
+/** An ordinary request. */
+export const GET: Readonly<Record<string, string>> = {
+  ":method": "GET",
+  ":scheme": "http",
+  ":authority": "127.0.0.1",
+  ":path": "/",
+};
+
+/** The request of RFC 8441. */
+export const CONNECT: Readonly<Record<string, string>> = {
+  ":method": "CONNECT",
+  ":protocol": "websocket",
+  ":scheme": "http",
+  ":authority": "127.0.0.1",
+  ":path": "/chat",
+  "sec-websocket-version": "13",
+};
+
+/** Sends all of these frames in one piece, once the server has said something; waits for the end. */
+export async function sendFrames(port: number, frames: readonly number[]): Promise<void> {
+  const socket = net.connect(port, "127.0.0.1");
+  socket.on("error", () => {});
+  socket.write(new Uint8Array([...latin1(PREFACE), ...frame(SETTINGS, 0, 0, [])]));
+  await new Promise((resolve) => socket.once("data", resolve));
+  socket.write(new Uint8Array(frames));
+  await new Promise((resolve) => setTimeout(resolve, 100)); // nothing tells that nothing follows
+  socket.destroy();
+}
