@@ -190,10 +190,24 @@ describe("attach() to a server of node:http2", () => {
     ],
     [
       "what accept refuses without a body",
-      { accept: () => new Response(null, { status: 204 }) },
+      { accept: () => new Response(null, { status: 304 }) },
       {},
-      204,
+      304,
       "",
+    ],
+    [
+      "what accept refuses with a status that would open the WebSocket",
+      { accept: () => new Response("not you", { status: 200 }) },
+      {},
+      500,
+      "Internal Server Error",
+    ],
+    [
+      "what accept refuses with a field of a connection",
+      { accept: () => new Response("no", { status: 403, headers: { "proxy-connection": "x" } }) },
+      {},
+      403,
+      "no",
     ],
     [
       "when accept throws",

@@ -90,12 +90,20 @@ class Http2Exchange implements Exchange {
       this.#conn.close(); // the client has reset it: nobody's fault, and nobody to be told
       return await response.body?.cancel();
     }
+    if (response.ok) return await this.#refuseInstead(response, options);
     await answer(this.#conn, options, async (write) => {
       this.#sendHead(refusalFields(response));
       await writeBody(write, response);
       // Streams of node:http2 fail if they are reset before all has been read, even with NO_ERROR.
       await linger(this.#conn, options.timers);
     });
+  }
+
+  /** "Any 2xx (Successful) response" would open the WebSocket for the client (RFC 9110 section 9.3.6). */
+  async #refuseInstead({ status, body }: Response, options: RefusalOptions): Promise<void> {
+    await body?.cancel();
+    await this.refuse(new HandshakeError("Internal Server Error", { status: 500 }), options);
+    throw new TypeError(`Cannot refuse over HTTP/2 with status ${status}: that accepts`);
   }
 
   #sendHead(fields: Http2Fields): void {
@@ -109,7 +117,7 @@ export function pathOf(fields: readonly string[]): string {
 }
 
 /** What HTTP/2 has no place for, or says itself. */
-const OTHERS = new Set(["upgrade", "content-length"]);
+const OTHERS = new Set(["upgrade", "content-length", "http2-settings", "proxy-connection", "te"]);
 
 function refusalFields({ status, headers }: Response): [name: string, value: string][] {
   const own = [...headers].filter(([name]) => !CONNECTION_HEADERS.has(name) && !OTHERS.has(name));
