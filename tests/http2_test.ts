@@ -4,7 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import http2 from "node:http2";
 import https from "node:https";
 import { describe, test } from "node:test";
-import { connect, type WebSocketSession } from "../mod.ts";
+import { connect, type RequestInfo, type WebSocketSession } from "../mod.ts";
 import { attach, type AttachOptions } from "../src/node.ts";
 import {
   certificates,
@@ -139,6 +139,25 @@ describe("attach() to a server of node:http2", () => {
     });
   });
 
+  test("accept may repeat a field that node:http2 wants but once", async () => {
+    const accept = () => ({ headers: [["Content-Type", "a"], ["Content-Type", "b"]] as const });
+    await withServer({ accept }, async (_, client) => {
+      const { status, headers } = await requestRaw(client);
+      assertEquals([status, headers["content-type"]], [200, "a, b"]);
+    });
+  });
+
+  test("the parts of a Cookie are one, as over HTTP/1.1", async () => {
+    const seen: unknown[] = [];
+    const accept = ({ headers }: RequestInfo) => {
+      seen.push(headers.get("cookie"), headers.getAll("cookie").length);
+    };
+    await withServer({ accept }, async (_, client) => {
+      await requestRaw(client, { cookie: ["a=1", "b=2", "c=3"] });
+    });
+    assertEquals(seen, ["a=1; b=2; c=3", 1]);
+  });
+
   const refusals: [what: string, AttachOptions, Changes, status: number, body: string][] = [
     [
       "a version that is not ours",
@@ -208,6 +227,13 @@ describe("attach() to a server of node:http2", () => {
       {},
       403,
       "no",
+    ],
+    [
+      "when accept adds a field of a connection",
+      { accept: () => ({ headers: { "keep-alive": "timeout=5" } }) },
+      {},
+      500,
+      "Internal Server Error",
     ],
     [
       "when accept throws",

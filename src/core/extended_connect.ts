@@ -130,7 +130,7 @@ export function checkConnect(fields: Http2Fields): CheckedConnect {
   const fault = findVersionFault(headers);
   if (fault !== null) throw refuse(400, fault, [["sec-websocket-version", VERSION]]);
   const offers = readOffers(headers, host, malformed);
-  return { ...offers, scheme, head: { method, target, headers: withHost(host, headers) } };
+  return { ...offers, scheme, head: { method, target, headers: asOverHttp1(host, headers) } };
 }
 
 /** Parts the fields of a message; throws for one that is malformed (RFC 9113 section 8.2). */
@@ -185,11 +185,19 @@ function checkPath(path: string | undefined): string {
   throw malformed(":path is not a path of printable ASCII characters without fragment");
 }
 
-/** As over HTTP/1.1, so that whoever reads the request finds the host where it always is. */
-function withHost(host: string, headers: HeaderList): HeaderList {
+/**
+ * As over HTTP/1.1, so that whoever reads the request finds the host where it always is, and one
+ * Cookie: "the Cookie header field MAY be split into separate header fields", which "MUST be
+ * concatenated ... using the two-octet delimiter of 0x3b, 0x20" (RFC 9113 section 8.2.3).
+ */
+function asOverHttp1(host: string, headers: HeaderList): HeaderList {
   const list = new HeaderList();
   list.append("host", host);
-  for (const [name, value] of headers) if (name !== "host") list.append(name, value);
+  for (const [name, value] of headers) {
+    if (name === "cookie" && list.has(name)) continue;
+    if (name === "cookie") list.append(name, headers.getAll(name).join("; "));
+    else if (name !== "host") list.append(name, value);
+  }
   return list;
 }
 
@@ -215,7 +223,9 @@ export function createConnectResponse(
   request: CheckedOpening,
   options: ResponseOptions = {},
 ): [name: string, value: string][] {
-  return [[":status", "200"], ...choiceFields(request, options).map(toHttp2)];
+  const fields = choiceFields(request, options).map(toHttp2);
+  for (const [name, value] of fields) checkRegularField(name, value, cannotAccept);
+  return [[":status", "200"], ...fields];
 }
 
 /**
@@ -333,6 +343,10 @@ function refuse(
   headers: [name: string, value: string][] = [],
 ): HandshakeError {
   return new HandshakeError(`Cannot accept the handshake: ${why}`, { status, headers });
+}
+
+function cannotAccept(why: string): TypeError {
+  return new TypeError(`Cannot accept the handshake: ${why}`);
 }
 
 function malformed(why: string): HandshakeError {

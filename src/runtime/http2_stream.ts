@@ -171,12 +171,17 @@ export function toFields(raw: readonly string[]): Http2Field[] {
   return fields;
 }
 
-/** Fields as `node:http2` takes them. */
+/** What is not to be joined to a list (RFC 6265 section 3, RFC 9113 section 8.2.3). */
+const SINGLE = ["set-cookie", "cookie"];
+
+/** Fields as `node:http2` takes them; it refuses to repeat some. */
 export function toHeaders(fields: Iterable<Http2Field>): OutgoingHttpHeaders {
   const headers: Record<string, string | string[]> = Object.create(null);
   for (const [name, value] of fields) {
     const before = headers[name];
-    headers[name] = before === undefined ? value : [before, value].flat();
+    if (before === undefined) headers[name] = value;
+    else if (SINGLE.includes(name)) headers[name] = [before, value].flat();
+    else headers[name] = `${before}, ${value}`;
   }
   return headers;
 }

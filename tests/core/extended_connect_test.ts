@@ -67,6 +67,17 @@ describe("checkConnect()", () => {
     assertEquals(head.headers.has(":path"), false);
   });
 
+  test("joins the parts of a Cookie, and only those, into one field", () => {
+    const { head: { headers } } = checkConnect(request({}, [
+      ["cookie", "a=1"],
+      ["x-a", "1"],
+      ["cookie", "b=2"],
+      ["x-a", "2"],
+    ]));
+    assertEquals(headers.getAll("cookie"), ["a=1; b=2"]);
+    assertEquals(headers.getAll("x-a"), ["1", "2"]);
+  });
+
   test("wants neither Origin nor subprotocols, and does without a key", () => {
     const { origin, protocols, extensions, scheme } = checkConnect(request({ ":scheme": "http" }));
     assertEquals([origin, protocols, extensions, scheme], [null, [], [], "http"]);
@@ -235,7 +246,12 @@ describe("createConnectResponse()", () => {
   test("refuses what was not offered, and fields of its own", () => {
     assertThrows(() => createConnectResponse(checked, { protocol: "c" }), TypeError, "not offered");
     assertThrows(() => createConnectResponse(checked, { extensions: "z" }), TypeError, '"z"');
-    const wrong: Record<string, string>[] = [{ Connection: "x" }, { ":status": "404" }];
+    const wrong: Record<string, string>[] = [
+      { Connection: "x" },
+      { ":status": "404" },
+      { "Keep-Alive": "timeout=5" },
+      { TE: "gzip" },
+    ];
     for (const headers of wrong) {
       assertThrows(() => createConnectResponse(checked, { headers }), TypeError);
     }
