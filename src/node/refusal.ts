@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type IncomingMessage, ServerResponse } from "node:http";
+import { type IncomingMessage, OutgoingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Timers } from "../clock.ts";
@@ -89,6 +89,15 @@ export async function render(
   socket.off("drain", drain);
   response.detachSocket(socket as Socket);
   if (isWhole) return "whole";
-  response.destroy(); // what a framework writes when it is too late goes nowhere
-  return response.headersSent ? "part" : "nothing";
+  const rendering = response.headersSent ? "part" : "nothing";
+  silence(response);
+  return rendering;
+}
+
+/** What a framework writes when it is too late goes nowhere. */
+function silence(response: ServerResponse): void {
+  // Bun's own destroy() of a response writes the head of a 200 if there has been none.
+  OutgoingMessage.prototype.destroy.call(response);
+  response.end = () => response; // and its end() writes one then
+  response.flushHeaders = () => {};
 }

@@ -105,11 +105,33 @@ describe("a refusal", () => {
     let late: ServerResponse | undefined;
     const refuse = (_: IncomingMessage, response: ServerResponse): void => void (late = response);
     await answerTo(EVIL, { refuse, handshakeTimeout: 100 }, (answer) => {
-      assertStringIncludes(answer, "HTTP/1.1 403 ");
+      assert(answer.startsWith("HTTP/1.1 403 "), answer);
       assertStringIncludes(answer, 'option "origin"');
       // Whoever renders too late harms nobody.
       late!.write("late");
       late!.end("too late");
+    });
+  });
+
+  test("that is rendered while ours is on its way does not get among it", async () => {
+    const refuse = (_: IncomingMessage, response: ServerResponse): void => {
+      setTimeout(() => {
+        response.flushHeaders();
+        response.write("late");
+        response.end("too late");
+      }, 150);
+    };
+    await withHttp(async (server) => {
+      const sockets = attach(server, { refuse, handshakeTimeout: 100 }, () => {});
+      const client = await ByteClient.connect(server);
+      await client.send(EVIL);
+      // The server still waits for our FIN.
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      const answer = client.text;
+      assert(answer.startsWith("HTTP/1.1 403 "), answer);
+      assertEquals([answer.includes("late"), answer.split("HTTP/1.1").length], [false, 2]);
+      client.socket.destroy();
+      await sockets.shutdown();
     });
   });
 
@@ -134,7 +156,7 @@ describe("a refusal", () => {
       const errors: unknown[] = [];
       const onError = (error: unknown): void => void errors.push((error as Error).message);
       await answerTo(EVIL, { refuse, onError }, (answer) => {
-        assertStringIncludes(answer, "HTTP/1.1 403 ");
+        assert(answer.startsWith("HTTP/1.1 403 "), answer);
       });
       assertEquals(errors, ["broken"]);
     }
