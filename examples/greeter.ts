@@ -1,39 +1,17 @@
 /**
- * A small chat: the first message is the name, all others go to everybody. `tests/examples/greeter_test.ts`
- * shows how to test such a handler without a port and without waiting.
+ * A small chat for the command line: `deno run -A cli.ts ws://127.0.0.1:8000/`, once for each person.
+ *
+ * `greeter_chat.ts` is its handler; `tests/examples/greeter_test.ts` shows how to test such a handler
+ * without a port and without waiting.
  *
  * @module
  */
 
-import { type Handler, serve } from "../mod.ts";
+import { serve } from "../mod.ts";
+import { chat } from "./greeter_chat.ts";
+import { runServer } from "./program.ts";
 
-/** What is known of a person. */
-export interface Person {
-  name?: string;
-}
-
-/** Runs with each person's session. */
-export const chat: Handler<Person> = async (session, server) => {
-  const greeting = await session.receive();
-  if (typeof greeting !== "string" || greeting === "") {
-    await session.close(1008, "say your name first");
-    return;
-  }
-  session.data = { name: greeting };
-  const say = (text: string): number => server.broadcast(text, named(server.sessions.values()));
-  say(`${greeting} is here`);
-  for await (const message of session) {
-    if (typeof message === "string") say(`${greeting}: ${message}`);
-  }
-  say(`${greeting} has left`);
-};
-
-/** Those who have said their name. */
-function* named<T extends { data: Person | undefined }>(sessions: Iterable<T>): Generator<T> {
-  for (const session of sessions) if (session.data?.name !== undefined) yield session;
-}
-
-if ((import.meta as { main?: boolean }).main) {
-  const server = await serve({ port: 8000 }, chat);
-  console.log("listening on", server.addr);
-}
+await runServer(
+  { file: "greeter.ts", title: "Greeter" },
+  ({ hostname, port }) => serve({ hostname, port }, chat),
+);

@@ -2,10 +2,12 @@
 
 import { assertEquals } from "@std/assert";
 import { test } from "node:test";
-import { chat, type Person } from "../../examples/greeter.ts";
+import { chat, type Person } from "../../examples/greeter_chat.ts";
 import { connect, serve, type Server, type WebSocketSession } from "../../mod.ts";
 import { FakeClock, MemoryListener } from "../../src/testing.ts";
+import { startExample } from "../programs.ts";
 import { REQUEST } from "../raw_peer.ts";
+import { RUNTIMES } from "../toolchain.ts";
 
 interface Chat {
   readonly server: Server<Person>;
@@ -68,3 +70,14 @@ test("who falls silent for 45 seconds is gone, and the test takes none of them",
   await ada.close();
   await server.shutdown();
 });
+
+for (const runtime of RUNTIMES) {
+  test(`examples/greeter.ts runs on ${runtime}, too`, async () => {
+    const greeter = await startExample(runtime, "examples/greeter.ts", ["--port", "0"]);
+    const ada = await connect(greeter.url.replace("http", "ws"));
+    await ada.send("Ada");
+    assertEquals(await ada.receive(), "Ada is here");
+    await ada.close();
+    assertEquals(await greeter.stop(), 0);
+  });
+}
