@@ -76,7 +76,9 @@ export function handleJsonRpc(
     if (!Object.hasOwn(methods, name)) {
       throw new JsonRpcError(ErrorCode.MethodNotFound, `There is no method ${name}`);
     }
-    return await methods[name](params, context);
+    const result = await methods[name](params, context);
+    JSON.stringify(result); // what JSON cannot hold is the method's fault, and told as that
+    return result;
   }
 
   function describe(error: unknown): [code: number, message: string, data?: unknown] {

@@ -167,6 +167,7 @@ describe("the JSON-RPC handler", () => {
       ["wrong params", call(7, "add", { a: 1 }), 7, -32602],
       ["no params", call(7, "add"), 7, -32602],
       ["a method that fails", call(7, "fail"), 7, -32603],
+      ["a result that JSON cannot hold", call(7, "count64"), 7, -32603],
     ] as [string, unknown, unknown, number][]
   ) {
     test(`answers ${what} with ${code}, and goes on`, async () => {
@@ -176,7 +177,9 @@ describe("the JSON-RPC handler", () => {
       };
       const onError = (error: unknown): number => errors.push(error);
       const options: HandlerOptions = { maxBatch: 3, onError };
-      const world = await openServer(handleJsonRpc({ ...METHODS, fail }, options));
+      const world = await openServer(
+        handleJsonRpc({ ...METHODS, fail, count64: () => 1n }, options),
+      );
       const session = await world.raw();
       const isRaw = typeof message === "string" || message instanceof Uint8Array;
       await session.send(isRaw ? message : JSON.stringify(message));
