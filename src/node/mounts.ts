@@ -190,6 +190,6 @@ function rank({ path }: Mount): number {
 
 function takes({ path }: Mount, target: string): boolean {
   if (path === undefined) return true;
-  const own = target.replace(/^\w+:\/\/[^/?]*(?=\/|\?|$)/, "") || "/";
+  const own = target.replace(/^\w+:\/\/[^/?]*(?=[/?]|$)/, "").replace(/^(?=\?|$)/, "/");
   return typeof path === "string" ? own.split("?", 1)[0] === path : path(own);
 }

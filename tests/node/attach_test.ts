@@ -112,6 +112,24 @@ describe("attach()", () => {
     });
   });
 
+  test("takes the path of a target in absolute-form that has a query alone for /", async () => {
+    await withHttp(async (server) => {
+      const asked: string[] = [];
+      const path = (target: string): boolean => asked.push(target) === 0;
+      const root = attach(server, { path: "/" }, echo);
+      const others = attach(server, { path }, echo);
+      for (const query of ["?b", ""]) {
+        const client = await ByteClient.connect(server);
+        await client.send(target(`http://127.0.0.1${query}`));
+        assertStringIncludes(await client.until("\r\n\r\n"), "HTTP/1.1 101 ");
+        client.socket.destroy();
+      }
+      assertEquals(asked, []); // a text comes first
+      await root.shutdown();
+      await others.shutdown();
+    });
+  });
+
   test("throws for a path that is taken, which is free again after shutdown()", async () => {
     const server = http.createServer();
     const path = (): boolean => true;
