@@ -41,6 +41,10 @@ function respond(request: IncomingMessage, socket: Socket, answer: AnswerRequest
   response.shouldKeepAlive = false;
   response.assignSocket(socket);
   socket.on("drain", () => response.emit("drain"));
+  // As `node:http` does: whoever answers for long learns that the client has left. Nothing that
+  // comes behind the request counts: the connection ends with the response.
+  socket.on("end", () => socket.end());
+  socket.resume();
   response.once("finish", () => {
     response.detachSocket(socket);
     socket.destroySoon();

@@ -204,6 +204,26 @@ describe("attach()", () => {
     });
   });
 
+  test("who answers a request for another protocol for long learns that its client has left", {
+    timeout: 5000,
+  }, async () => {
+    await withHttp(async (server) => {
+      const asked = new Promise<http.ServerResponse>((resolve) => {
+        server.removeAllListeners("request").on("request", (_, response) => resolve(response));
+      });
+      const sockets = attach(server, {}, echo);
+      const client = await ByteClient.connect(server);
+      await client.send(H2C);
+      const response = await asked;
+      const gone = new Promise((resolve) => response.once("close", () => resolve("gone")));
+      client.socket.end();
+      assertEquals(await gone, "gone");
+      await client.ended;
+      server.removeAllListeners("request");
+      await sockets.shutdown();
+    });
+  });
+
   test("N-2 reads frames that came with the request", async () => {
     await withHttp(async (server) => {
       const sockets = attach(server, {
