@@ -77,7 +77,7 @@ async function runHere(
   const peer = block.peer === undefined ? undefined : await startPeer(block.peer);
   try {
     // Examples listen on 8000 unless they are told otherwise.
-    const takesPort = readFileSync(ROOT + script, "utf8").includes("--port");
+    const takesPort = /--port|\brunServer\(/.test(readFileSync(ROOT + script, "utf8"));
     const listens = takesPort || line.includes("--listen");
     const port = String(listens || peer === undefined ? await freePort() : peer.port);
     // The program in place of the shell, so that it gets the signal.
