@@ -77,7 +77,8 @@ async function runHere(
   const peer = block.peer === undefined ? undefined : await startPeer(block.peer);
   try {
     // Examples listen on 8000 unless they are told otherwise.
-    const takesPort = /--port|\brunServer\(/.test(readFileSync(ROOT + script, "utf8"));
+    const takesPort = script.startsWith("examples/") &&
+      /--port|\brunServer\(/.test(readFileSync(ROOT + script, "utf8"));
     const listens = takesPort || line.includes("--listen");
     const port = String(listens || peer === undefined ? await freePort() : peer.port);
     // The program in place of the shell, so that it gets the signal.
