@@ -317,6 +317,22 @@ describe("connect() over HTTP/2", () => {
     await new Promise((resolve) => silent.close(resolve));
   });
 
+  test("an abort at once, and a connection that is lost later, leave no rejection behind", async () => {
+    const silent = net.createServer((socket) => socket.on("error", () => {}).resume());
+    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+    const host = `127.0.0.1:${(silent.address() as net.AddressInfo).port}`;
+    const watched = await startHttp2({ isSecure: false }); // its close() throws for what is not caught
+    const shared = http2.connect(`http://${host}`).on("error", () => {});
+    const controller = new AbortController();
+    const given = connect(`ws://${host}`, { http2: shared, signal: controller.signal });
+    queueMicrotask(() => controller.abort(new Error("enough")));
+    await assertRejects(() => given, Error, "enough");
+    await new Promise((resolve) => shared.once("close", resolve).destroy());
+    await new Promise((resolve) => setTimeout(resolve, 20)); // when it would be reported
+    await watched.close();
+    await new Promise((resolve) => silent.close(resolve));
+  });
+
   test("a refusal whose body does not end is one in time, and its stream is reset", async () => {
     const running = await startHttp2({
       isSecure: false,

@@ -80,7 +80,10 @@ function settingsArrived(session: http2.ClientHttp2Session): Promise<void> {
       if (session.destroyed) return closed();
       session.once("close", closed).once("remoteSettings", () => resolve());
       // They come before everything else, perhaps long ago: the answer to this comes behind them.
-      const ping = (): void => void session.ping((error) => error ? reject(error) : resolve());
+      const ping = (): void => {
+        if (session.destroyed) return closed(); // its owner was faster than the event
+        session.ping((error) => error ? reject(error) : resolve());
+      };
       if (session.connecting) session.once("connect", ping);
       else ping();
     });
@@ -92,8 +95,9 @@ function settingsArrived(session: http2.ClientHttp2Session): Promise<void> {
 function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = (): void => reject(signal.reason);
-    if (signal.aborted) return abort();
+    if (signal.aborted) abort();
     signal.addEventListener("abort", abort, { once: true });
+    // Also of an abort that came before: the promise may reject later, and nobody else knows it.
     promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
   });
 }
