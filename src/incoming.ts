@@ -58,6 +58,8 @@ export interface IncomingOptions<Data> {
   readonly admit: (remoteAddr?: Addr) => void;
   /** Gives back the room of one from this address. */
   readonly release: (remoteAddr?: Addr) => void;
+  /** Whether one more refusal may be under way to its client; else the connection is dropped. */
+  readonly mayRefuse: () => boolean;
   /** The handshake has succeeded; `conn` continues behind it. The room is the session's. */
   readonly onUpgraded: (upgraded: Upgraded<Data>, conn: Conn) => void;
   /** No time limit of the handshake applies any more. */
@@ -113,15 +115,14 @@ export class Incoming<Data> {
     }
   }
 
-  /** Refuses the connection now, with an answer if there is room for one, unless it has been decided. */
-  drop(error: HandshakeError, hasRoom: boolean = true): void {
+  /** Refuses the connection now, with an answer if that may be, unless it has been decided. */
+  drop(error: HandshakeError, mayAnswer: boolean = true): void {
     if (this.#isDecided) return;
     this.#cancellation.cancel(error);
     // Half of a 101 may be under way, or TLS has not come far enough to carry an answer.
     const isReadable = !this.#isSecure || this.#conn.hasReceived || this.#exchange !== null;
-    if (this.#isAccepting || !isReadable || !hasRoom) return this.#abandon(error);
-    this.#decide(error);
-    void this.#respond(toResponse(error));
+    if (this.#isAccepting || !isReadable || !mayAnswer) return this.#abandon(error);
+    void this.#refuse(error, toResponse(error));
   }
 
   /** Ends the connection at once, whatever stage it is in. */
@@ -165,8 +166,7 @@ export class Incoming<Data> {
     });
     if (result instanceof Response) {
       cancellation.check();
-      this.#decide(refusedBy(result));
-      return await this.#respond(result);
+      return await this.#refuse(refusedBy(result), result);
     }
     if (!await this.#accept(result)) return;
     onUpgraded(result, prepend(this.#conn.unwrap(), rest));
@@ -241,8 +241,17 @@ export class Incoming<Data> {
     const refusal = error instanceof HandshakeError
       ? error
       : new HandshakeError("Internal Server Error", { status: 500, cause: error });
-    this.#decide(refusal);
-    await this.#respond(refusal);
+    await this.#refuse(refusal, refusal);
+  }
+
+  /** An answer takes time to be read: so many are under way, and no more. */
+  async #refuse(reason: HandshakeError, answer: Response | HandshakeError): Promise<void> {
+    if (this.#isDecided || this.#context.mayRefuse()) {
+      this.#decide(reason);
+      return await this.#respond(answer);
+    }
+    this.#abandon(reason);
+    if (answer instanceof Response) await answer.body?.cancel().catch(() => {});
   }
 
   async #respond(answer: Response | HandshakeError, method: string = "GET"): Promise<void> {

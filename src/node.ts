@@ -309,6 +309,7 @@ export function upgrade<Data = unknown>(
       timers,
       admit: () => {},
       release: () => {},
+      mayRefuse: () => true,
       onUpgraded: (upgraded, conn) =>
         resolve(openSession(upgraded, conn, { options: session, timers, onError })),
       onDecided: ({ refusal }) => {

@@ -51,7 +51,10 @@ export interface Limits {
   readonly turnTime?: number;
   /** The most open sessions of a server; 503. @default {10_000} */
   readonly maxConnections?: number;
-  /** The most connections in their handshake; beyond it the oldest is dropped (408). @default {1000} */
+  /**
+   * The most connections in their handshake; beyond it the oldest is dropped (408). Also the most
+   * refusals on their way at a time; beyond it connections end without one. @default {1000}
+   */
   readonly maxPendingHandshakes?: number;
   /** The most open sessions of one address (IPv6: of one /64); 429. @default {Infinity} */
   readonly maxConnectionsPerAddress?: number;

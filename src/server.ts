@@ -241,6 +241,8 @@ export class Server<Data = unknown> {
   readonly #pending = new Set<Incoming<Data>>();
   /** Connections that have been decided about but are not gone: responses being written. */
   readonly #responding = new Set<Incoming<Data>>();
+  /** How many of those are refusals. */
+  #refusals = 0;
   readonly #admission: Admission;
   #isShuttingDown = false;
   #onGone: (() => void) | null = null;
@@ -386,8 +388,6 @@ export class Server<Data = unknown> {
         new HandshakeError("Too many handshakes are pending (limits.maxPendingHandshakes)", {
           status: 408,
         }),
-        // An answer takes time to be read: those under way are bounded, too.
-        this.#responding.size < maxPendingHandshakes,
       );
     }
     const incoming = new Incoming(arrival, this.#incomingOptions);
@@ -403,13 +403,16 @@ export class Server<Data = unknown> {
       timers: this.#timers,
       admit: (remoteAddr) => this.#admission.admit(remoteAddr),
       release: (remoteAddr) => this.#admission.release(remoteAddr),
+      mayRefuse: () => this.#refusals < this.#resolved.session.limits.maxPendingHandshakes,
       onUpgraded: (upgraded, conn) => this.#open(upgraded, conn),
       onDecided: (incoming) => {
         this.#pending.delete(incoming);
         this.#responding.add(incoming);
+        if (incoming.refusal !== null) this.#refusals++;
       },
       onDone: (incoming) => {
         this.#responding.delete(incoming);
+        if (incoming.refusal !== null) this.#refusals--;
         this.#onGone?.();
       },
       onError: this.#report,

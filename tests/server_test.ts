@@ -12,7 +12,7 @@ import {
   type TcpAddr,
   type WebSocketSession,
 } from "../mod.ts";
-import { MemoryListener } from "../src/runtime/memory.ts";
+import { type MemoryConn, MemoryListener } from "../src/runtime/memory.ts";
 import { latin1 } from "./latin1.ts";
 import { clientFrame, RawPeer, REQUEST, requestWith } from "./raw_peer.ts";
 
@@ -302,6 +302,39 @@ describe("serve()", () => {
     // The first ones get their answer, those that come while it is being read get none.
     assertStringIncludes(new TextDecoder().decode((await conns[0].read())!), "HTTP/1.1 408 ");
     assertEquals(await conns[10].read().catch(() => null), null);
+    for (const conn of conns) conn.close();
+    await server.shutdown();
+  });
+
+  test("M-11 refusals on their way are bounded, whoever they are for", async () => {
+    const listener = new MemoryListener();
+    const limits = { maxPendingHandshakes: 3 };
+    const accept = (): Response => new Response("no", { status: 401 });
+    const server = await serve({ listener, limits, accept }, echo);
+    const wrong = [REQUEST, REQUEST.replace("Version: 13", "Version: 12"), "nonsense\r\n\r\n"];
+    const conns: MemoryConn[] = [];
+    const send = async (text: string): Promise<MemoryConn> => {
+      const conn = listener.connect();
+      conns.push(conn);
+      await conn.write(latin1(text));
+      await pause();
+      return conn;
+    };
+    for (let i = 0; i < 30; i++) {
+      await send(wrong[i % 3]);
+      const { responses } = server.stats();
+      assertEquals(responses, Math.min(i + 1, 3));
+    }
+    for (const [i, status] of [401, 426, 400].entries()) {
+      const text = new TextDecoder().decode((await conns[i].read())!);
+      assertStringIncludes(text, `HTTP/1.1 ${status} `);
+    }
+    assertEquals(await conns[3].read().catch(() => null), null);
+    for (const conn of conns) conn.close(); // there is room again
+    await pause();
+    assertEquals(server.stats().responses, 0);
+    const late = new TextDecoder().decode((await (await send(wrong[0])).read())!);
+    assertStringIncludes(late, "HTTP/1.1 401 ");
     for (const conn of conns) conn.close();
     await server.shutdown();
   });

@@ -74,6 +74,7 @@ function incoming(
       timers: new Timers(clock),
       admit: () => {},
       release: () => {},
+      mayRefuse: () => true,
       onUpgraded: () => {},
       onDecided: () => resolve(),
       onDone: () => {},

@@ -157,11 +157,13 @@ export class Mounts {
       return answerPlain(request, socket, (...both) => void server.emit("request", ...both));
     }
     // Its check will find what is wrong with an Upgrade that is not for us.
-    this.#mounts[0].receive(event, isForUs ? notFound() : undefined);
+    const [first] = this.#mounts;
+    if (first === undefined) return void socket.destroy(); // detached by a listener before us
+    first.receive(event, isForUs ? notFound() : undefined);
   };
 
   #onStream(event: StreamEvent): void {
-    if (!this.#give(event, pathOf(event.fields))) this.#mounts[0].receive(event, notFound());
+    if (!this.#give(event, pathOf(event.fields))) this.#mounts[0]?.receive(event, notFound());
   }
 
   /** Returns whether somebody takes it. */
@@ -191,5 +193,9 @@ function rank({ path }: Mount): number {
 function takes({ path }: Mount, target: string): boolean {
   if (path === undefined) return true;
   const own = target.replace(/^\w+:\/\/[^/?]*(?=[/?]|$)/, "").replace(/^(?=\?|$)/, "/");
-  return typeof path === "string" ? own.split("?", 1)[0] === path : path(own);
+  if (typeof path === "string") return own.split("?", 1)[0] === path;
+  const answer: unknown = path(own);
+  if (typeof answer === "boolean") return answer;
+  // A promise would count as yes, for everybody.
+  throw new TypeError(`Option path returned what is of type ${typeof answer}, not a boolean`);
 }

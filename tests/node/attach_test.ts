@@ -98,6 +98,18 @@ describe("attach()", () => {
     });
   });
 
+  test("answers 500, and reports it, where a path function gives no boolean", async () => {
+    await withHttp(async (server) => {
+      const errors: unknown[] = [];
+      const path = (() => Promise.resolve(false)) as unknown as () => boolean;
+      const sockets = attach(server, { path, onError: (error) => errors.push(error) }, echo);
+      const client = await ByteClient.connect(server);
+      assertStringIncludes(await client.exchange(target("/a")), "HTTP/1.1 500 ");
+      assertStringIncludes(String(errors), "Option path returned what is of type object");
+      await sockets.shutdown();
+    });
+  });
+
   test("takes the path of a target in absolute-form", async () => {
     await withHttp(async (server) => {
       const sockets = attach(server, { path: "/a" }, echo);
