@@ -26,8 +26,12 @@ export interface TestOptions {
 
 /** One file on one runtime, in milliseconds: a test that hangs is killed, and its file named. */
 const FILE_TIMEOUT = 120_000;
+/** Files that run at a time: most wait for processes and sockets most of the time. */
+const WORKERS = 2;
+/** Files that measure time or memory, or drive a browser: nothing else runs beside them. */
+const ALONE = /^tests\/(?:(?:attack|bench|processes)_test\.ts$|browser\/|simulation\/)/;
 /** All files on one runtime, in milliseconds. */
-const RUNTIME_TIMEOUT = 420_000;
+const RUNTIME_TIMEOUT = 900_000;
 
 /** Runs test files on each runtime and prints what came of them. */
 export async function runTests(options: TestOptions = {}): Promise<Tally> {
@@ -68,10 +72,15 @@ async function runOn(
   console.log(`\n${name}`);
   const started = performance.now();
   const total = { passed: 0, failed: 0, skipped: 0 };
-  for (const file of files) {
-    const timeLeft = RUNTIME_TIMEOUT - (performance.now() - started);
-    add(total, await runFile(runtime, file, timeLeft, coverage));
-  }
+  const work = async (queue: string[]): Promise<void> => {
+    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+      const timeLeft = RUNTIME_TIMEOUT - (performance.now() - started);
+      add(total, await runFile(runtime, file, timeLeft, coverage));
+    }
+  };
+  const together = files.filter((file) => !ALONE.test(file));
+  await Promise.all(Array.from({ length: WORKERS }, () => work(together)));
+  await work(files.filter((file) => ALONE.test(file)));
   if (total.passed + total.failed === 0) {
     console.log("No test ran");
     total.failed = 1;
