@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { test } from "node:test";
-import { startEcho } from "../interop/http2_program.ts";
+import { startEcho, stopEcho } from "../interop/http2_program.ts";
 import { RUNTIMES } from "../toolchain.ts";
 import { launch, whyNoBrowser } from "./chromium.ts";
 
@@ -55,7 +55,7 @@ for (const runtime of RUNTIMES) {
         assertEquals(await Promise.all(several), [SAID, SAID, SAID]);
       } finally {
         await browser.close();
-        assertEquals(await server.stop(), 0);
+        await stopEcho(server, runtime);
       }
     },
   );

@@ -22,3 +22,14 @@ export async function startEcho(runtime: RuntimeName): Promise<Program> {
     rmSync(folder, { recursive: true });
   }
 }
+
+/**
+ * Ends the server, which has to go in good order; but Deno 2.9.6's `node:http2` can end its process by an
+ * assertion of nghttp2 when a client has left, rarely (docs/http2.md).
+ */
+export async function stopEcho(program: Program, runtime: RuntimeName): Promise<void> {
+  const status = await program.stop();
+  if (status !== 0 && !(runtime === "deno" && status === null)) {
+    throw new Error(`The server on ${runtime} ended with status ${status}`);
+  }
+}

@@ -6,7 +6,7 @@ import { describe, test } from "node:test";
 import { connect } from "../../mod.ts";
 import { seededBytes } from "../cuts.ts";
 import { RUNTIMES } from "../toolchain.ts";
-import { certificates, startEcho } from "./http2_program.ts";
+import { certificates, startEcho, stopEcho } from "./http2_program.ts";
 
 const { ca } = certificates;
 const tls = { caCerts: [ca] };
@@ -80,7 +80,7 @@ for (const runtime of RUNTIMES) {
           await old.close();
         } finally {
           session.destroy();
-          assertEquals(await program.stop(), 0);
+          await stopEcho(program, runtime);
         }
       },
     );
@@ -93,7 +93,7 @@ for (const runtime of RUNTIMES) {
         // Whatever is wrong with a server after that may show only when the connection ends.
         for (let count = 0; count < 3; count++) await useConnection(program.url);
       } finally {
-        assertEquals(await program.stop(), 0);
+        await stopEcho(program, runtime);
       }
     });
 
@@ -103,7 +103,7 @@ for (const runtime of RUNTIMES) {
       const client = await connect(url, { http2: true, tls });
       await client.receive();
       const reading = client.receive();
-      assertEquals(await program.stop(), 0);
+      await stopEcho(program, runtime);
       assertEquals([await reading, (await client.closed).code], [null, 1001]);
     });
   });
