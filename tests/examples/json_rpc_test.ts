@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { describe, test } from "node:test";
-import { type ClientOptions, JsonRpcClient, openJsonRpc } from "../../examples/json_rpc.ts";
+import { type ClientOptions, type JsonRpcClient, openJsonRpc } from "../../examples/json_rpc.ts";
 import { JsonRpcError, SUBPROTOCOL } from "../../examples/json_rpc_error.ts";
 import { handleJsonRpc, type HandlerOptions } from "../../examples/json_rpc_handler.ts";
 import { type ExampleMethods, METHODS } from "../../examples/json_rpc_methods.ts";
