@@ -22,13 +22,8 @@ export interface InboxOwner {
   onHandlerError(error: unknown): void;
 }
 
-/** A call of `next()`, or else of `receive()`, that waits. */
-type Reader =
-  | { readonly iterates: false; readonly resolve: (message: Message | null) => void }
-  | {
-    readonly iterates: true;
-    readonly resolve: (result: IteratorResult<Message, undefined>) => void;
-  };
+/** Resolves a call that waits. */
+type Reader = (result: IteratorResult<Message, undefined>) => void;
 
 /** The queue between a session and its user. */
 export class Inbox {
@@ -43,8 +38,8 @@ export class Inbox {
   #laterReaders: Reader[] | null = null;
   /** A message has been handed out, and the user has not shown that it is dealt with. */
   #inWork = false;
-  #ended = false;
-  #isStopped = false;
+  /** Whether messages are taken in; no more once they are dropped, or have come to their end. */
+  #intake: "open" | "stopped" | "ended" = "open";
 
   constructor(owner: InboxOwner) {
     this.#owner = owner;
@@ -68,7 +63,7 @@ export class Inbox {
 
   /** Hands a message to whoever waits for it, or keeps it. */
   push(message: Message): void {
-    if (this.#isStopped) return;
+    if (this.#intake !== "open") return;
     if (this.#owner.hasHandlers && this.isIdle) {
       this.#handle(message);
       return;
@@ -77,7 +72,7 @@ export class Inbox {
     if (reader !== null) {
       this.#reader = this.#laterReaders?.shift() ?? null;
       this.#inWork = this.#reader === null;
-      answer(reader, message);
+      reader(toResult(message));
       return;
     }
     this.#queue.push(message);
@@ -89,14 +84,14 @@ export class Inbox {
   receive(): Promise<Message | null> {
     const message = this.#receiveNow();
     if (message !== undefined) return Promise.resolve(message);
-    return this.#wait((resolve) => ({ resolve, iterates: false }));
+    return this.#wait((resolve) => ({ value }) => resolve(value ?? null));
   }
 
   /** The same for an iterator: one promise for a message. */
   next(): Promise<IteratorResult<Message, undefined>> {
     const message = this.#receiveNow();
     if (message !== undefined) return Promise.resolve(toResult(message));
-    return this.#wait((resolve) => ({ resolve, iterates: true }));
+    return this.#wait((resolve) => resolve);
   }
 
   #wait<T>(toReader: (resolve: (value: T) => void) => Reader): Promise<T> {
@@ -121,7 +116,7 @@ export class Inbox {
       return message;
     }
     this.#inWork = false;
-    return this.#ended ? null : undefined;
+    return this.#intake === "ended" ? null : undefined;
   }
 
   /** Asks for more when half of the queue is free: asking costs more than taking. */
@@ -150,15 +145,15 @@ export class Inbox {
 
   /** No message will follow those in the queue. */
   end(): void {
-    this.#ended = true;
-    if (this.#reader !== null) answer(this.#reader, null);
-    for (const reader of this.#laterReaders ?? []) answer(reader, null);
+    this.#intake = "ended";
+    this.#reader?.(DONE);
+    for (const reader of this.#laterReaders ?? []) reader(DONE);
     this.#reader = this.#laterReaders = null;
   }
 
   /** Hands out nothing more: neither what is in the queue nor what is yet to come. */
   stop(): void {
-    this.#isStopped = true;
+    this.#intake = "stopped";
     this.#queue.length = 0;
     this.#size = 0;
   }
@@ -214,11 +209,6 @@ const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 function toResult(message: Message | null): IteratorResult<Message, undefined> {
   return message === null ? DONE : { done: false, value: message };
-}
-
-function answer(reader: Reader, message: Message | null): void {
-  if (reader.iterates) reader.resolve(toResult(message));
-  else reader.resolve(message);
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -64,10 +64,9 @@ const MAX_WAITS = 64;
 /** Drives a protocol's output into a Conn. */
 export class Outbox {
   readonly #owner: OutboxOwner;
-  #isWriting = false;
-  #isScheduled = false;
+  #state: "idle" | "scheduled" | "writing" | "ended" = "idle";
+  /** Will write when other work had its turn, unless that has happened before. */
   #isDeferred = false;
-  #ended = false;
   /** Senders that wait for the backlog to fall below the high-water mark. */
   #waiting: { promise: Promise<void>; resolve(): void; reject(error: unknown): void } | null = null;
   /** The message in the compressor that will call again when it is done. */
@@ -81,8 +80,7 @@ export class Outbox {
 
   /** Whether nothing is being written, or compressed in order to be. */
   get isIdle(): boolean {
-    return !this.#isWriting && !this.#isScheduled && !this.#isDeferred &&
-      this.#owner.protocol.deflating === null;
+    return this.#state === "idle" && !this.#isDeferred && this.#owner.protocol.deflating === null;
   }
 
   /**
@@ -92,9 +90,9 @@ export class Outbox {
    */
   schedule(): void {
     this.#awaitDeflater();
-    if (this.#isWriting || this.#isScheduled) return;
+    if (this.#state !== "idle") return;
     if (this.#owner.isMoreComing) return this.#defer();
-    this.#isScheduled = true;
+    this.#state = "scheduled";
     if (scheduled.push(this) === 1) queueMicrotask(flushScheduled);
   }
 
@@ -119,7 +117,7 @@ export class Outbox {
   }
 
   #defer(): void {
-    if (this.#isWriting || this.#isScheduled || this.#isDeferred) return;
+    if (this.#state !== "idle" || this.#isDeferred) return;
     this.#isDeferred = true;
     this.#owner.timers.sharedTurn().then(() => {
       this.#isDeferred = false;
@@ -128,9 +126,8 @@ export class Outbox {
   }
 
   #flushNow(): void {
-    this.#isScheduled = false;
-    if (this.#ended) return;
-    if (!this.#isWriting) this.#write();
+    if (this.#state === "ended") return;
+    if (this.#state !== "writing") this.#write();
     this.#awaitDeflater();
   }
 
@@ -158,7 +155,7 @@ export class Outbox {
 
   /** Writes nothing more; those who wait are told `why`. */
   end(why: () => Error): void {
-    this.#ended = true;
+    this.#state = "ended";
     this.#stallTimer?.cancel();
     this.#stallTimer = null;
     this.#waiting?.reject(why());
@@ -168,7 +165,7 @@ export class Outbox {
   /** Writes until the transport makes us wait, or there is nothing left. */
   #write(): void {
     const { conn, protocol } = this.#owner;
-    this.#isWriting = true;
+    this.#state = "writing";
     for (let bytes = protocol.takeOutput(); bytes !== null; bytes = protocol.takeOutput()) {
       let work: Promise<void> | void;
       try {
@@ -187,22 +184,22 @@ export class Outbox {
       this.#written();
       if (this.#shouldGather()) break;
     }
-    this.#isWriting = false;
+    if (this.#state === "writing") this.#state = "idle"; // else the write has ended everything
     this.#flushLater();
   }
 
   /** The write under way has ended. */
   written(): void {
-    if (this.#ended) return;
+    if (this.#state === "ended") return;
     this.#written();
-    this.#isWriting = false;
+    this.#state = "idle";
     if (this.#shouldGather()) this.#flushLater();
     else this.#write();
   }
 
   /** The transport takes no more. */
   failed(error: unknown): void {
-    if (!this.#ended) this.#owner.onWriteError(error);
+    if (this.#state !== "ended") this.#owner.onWriteError(error);
   }
 
   #flushLater(): void {
@@ -238,7 +235,7 @@ export class Outbox {
 
   #checkStall(): void {
     this.#stallTimer = null;
-    if (!this.#isWriting) return;
+    if (this.#state !== "writing") return;
     const { timers, options } = this.#owner;
     const left = options.writeStallTimeout - (timers.now() - this.#writeStarted);
     if (left > 0) this.#armStall(left);

@@ -53,8 +53,8 @@ export interface MessageLimits {
 /** The opcode of a message's first frame. */
 export type MessageOpcode = typeof Opcode.Text | typeof Opcode.Binary;
 
-/** The first buffer for a message in pieces; a header alone must not cost the announced size. */
-const FIRST_CAPACITY = 1024;
+/** Less than this, in bytes, is not worth room for more: thousands may send the first piece and wait. */
+const SMALL = 1024;
 
 /** The message that is coming in. */
 interface Assembly {
@@ -182,16 +182,22 @@ export class MessageAssembler {
 }
 
 /**
- * Makes room for `needed` bytes. A first frame gets 16 times what has come, but never more than it has
- * announced: page by page, a new buffer costs more than the copies. What is being inflated has
- * announced nothing, and gets four times. Behind the first frame the buffer doubles, so that many
- * small fragments cost linear time.
+ * Makes room for `needed` bytes. A small first piece gets no more than that. A first frame then gets
+ * 16 times what has come, but never more than it has announced: page by page, a new buffer costs more
+ * than the copies. What is being inflated has announced nothing, and gets four times. Behind the
+ * first frame the buffer doubles, so that many small fragments cost linear time.
  */
 function grow(assembly: Assembly, needed: number): void {
-  const { buffer, fragments, announced, isCertain } = assembly;
-  const capacity = fragments === 1
-    ? Math.min(announced, Math.max(needed * (isCertain ? 16 : 4), FIRST_CAPACITY))
-    : Math.max(needed, buffer.length * 2, FIRST_CAPACITY);
-  assembly.buffer = new Uint8Array(capacity);
-  assembly.buffer.set(buffer.subarray(0, assembly.size));
+  const { buffer, size } = assembly;
+  assembly.buffer = new Uint8Array(capacityFor(assembly, needed));
+  assembly.buffer.set(buffer.subarray(0, size));
+}
+
+function capacityFor(
+  { buffer, fragments, announced, isCertain }: Assembly,
+  needed: number,
+): number {
+  if (buffer.length === 0 && needed < SMALL) return needed;
+  if (fragments > 1) return Math.max(needed, buffer.length * 2);
+  return Math.min(announced, needed * (isCertain ? 16 : 4));
 }

@@ -25,13 +25,11 @@ export class Inflow implements ConnFlow {
     resolve(bytes: Uint8Array | null): void;
     reject(error: unknown): void;
   } | null = null;
-  /** Gets everything in place of `read()`, once there is one. */
+  /** Gets everything in place of `read()`, from when there is one until it knows of the end. */
   #sink: ConnSink | null = null;
   /** The sink has asked to wait. */
   #isHeld = false;
   #isPaused = false;
-  /** The sink knows that nothing follows. */
-  #isTold = false;
   /** No more chunks will come; `error` tells why, if that was not the peer's FIN. */
   #end: { readonly error: unknown } | null = null;
   #isClosed = false;
@@ -59,7 +57,8 @@ export class Inflow implements ConnFlow {
 
   /** The sink is ready: first comes what has been kept. */
   resume(): void {
-    const sink = this.#sink!;
+    const sink = this.#sink;
+    if (sink === null) return;
     this.#isHeld = false;
     while (this.#chunks.length > 0) {
       if (sink.data(this.#chunks.shift()!)) continue;
@@ -72,7 +71,7 @@ export class Inflow implements ConnFlow {
 
   /** Bytes arrived; they belong to the reader. */
   receive(bytes: Uint8Array): void {
-    if (this.#isClosed || bytes.length === 0) return;
+    if (this.#isClosed || this.#end !== null || bytes.length === 0) return;
     if (this.#sink !== null && !this.#isHeld) {
       this.#isHeld = !this.#sink.data(bytes);
       // Most sinks are ready again before the next bytes come: one more chunk is kept, if need be.
@@ -116,8 +115,7 @@ export class Inflow implements ConnFlow {
 
   /** Once, and never while the sink still waits. */
   #tellEnd(sink: ConnSink): void {
-    if (this.#isTold) return;
-    this.#isTold = true;
+    this.#sink = null;
     const error = this.#isClosed ? undefined : this.#end?.error;
     if (error === undefined) sink.end();
     else sink.fail(error);

@@ -198,14 +198,28 @@ describe("MessageAssembler's memory", () => {
     assert(allocated <= 2048, `${allocated} bytes were allocated`);
   });
 
-  test("is no more than a frame announces, where that is little", () => {
+  test("M-11 is no more than has come, where that is little", () => {
     const assembler = create();
+    const half = seededBytes(500, 1);
     const { allocated } = countAllocations(() => {
       assembler.begin(Binary);
-      assembler.announce(5);
-      assembler.push(hex("61"));
+      assembler.announce(1000);
+      assembler.push(half);
     });
-    assertEquals(allocated, 5);
+    assertEquals(allocated, 500);
+    assembler.push(half);
+    assertEquals(assembler.finish(), joinBytes(half, half));
+  });
+
+  test("is no more than a frame announces", () => {
+    const assembler = create();
+    const most = new Uint8Array(1100);
+    const { allocated } = countAllocations(() => {
+      assembler.begin(Binary);
+      assembler.announce(1500);
+      assembler.push(most);
+    });
+    assertEquals(allocated, 1500);
   });
 
   test("M-5 is at most twice the payload of a frame that comes byte by byte", () => {
