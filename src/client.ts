@@ -26,7 +26,7 @@ import { createRequestInfo } from "./request_info.ts";
 import { checkRoute, Route } from "./client/route.ts";
 import type { Conn, TlsClientOptions } from "./runtime/conn.ts";
 import type { Http2Session } from "./runtime/http2_client.ts";
-import { type SessionHandlers, type SessionInit, WebSocketSession } from "./session.ts";
+import { type SessionHandlers, WebSocketSession } from "./session.ts";
 import { firstLeg, type Leg } from "./client/target.ts";
 import { checkTls } from "./client/tls_options.ts";
 
@@ -244,22 +244,25 @@ function createSession<Data>(
   { conn, head, agreement: { protocol, extensions }, isSecure }: Opened,
   offer: CompressionOffer | null,
   options: ResolvedSessionOptions,
-  { data, handlers, onError, opening }: ConnectOptions<Data> & Pick<SessionInit<Data>, "opening">,
+  { data, handlers, onError, opening }: ConnectOptions<Data> & {
+    readonly opening: (() => Promise<void>) | undefined;
+  },
   timers: Timers,
 ): WebSocketSession<Data> {
   return new WebSocketSession<Data>({
+    plan: {
+      maskKey: nextMaskKey,
+      options,
+      timers,
+      handlers,
+      opening,
+      onError: createReporter("WebSocket client", onError),
+    },
     conn,
-    role: "client",
-    maskKey: nextMaskKey,
-    options,
-    timers,
     request: createRequestInfo(head, isSecure),
     protocol,
     extensions: formatExtensions(extensions),
     compression: offer?.accept(extensions) ?? null,
     data: data as Data,
-    handlers,
-    opening,
-    onError: createReporter("WebSocket client", onError),
   });
 }

@@ -311,7 +311,7 @@ export function upgrade<Data = unknown>(
       release: () => {},
       mayRefuse: () => true,
       onUpgraded: (upgraded, conn) =>
-        resolve(openSession(upgraded, conn, { options: session, timers, onError })),
+        resolve(openSession<Data>(upgraded, conn, { options: session, timers, onError })),
       onDecided: ({ refusal }) => {
         if (refusal !== null) reject(refusal);
       },

@@ -24,7 +24,8 @@ import {
   resolveServeOptions,
   type ServeOptions,
 } from "./serve_options.ts";
-import { openSession, type ServerSessionInit } from "./server_session.ts";
+import { openSession } from "./server_session.ts";
+import type { SessionPlan } from "./session_engine.ts";
 import { type SendOptions, sendPrepared, type WebSocketSession } from "./session.ts";
 import type { Upgraded } from "./upgrade.ts";
 
@@ -233,7 +234,7 @@ export class Server<Data = unknown> {
   readonly #source: Source;
   readonly #timers: Timers;
   readonly #resolved: ResolvedServeOptions<Data>;
-  readonly #sessionInit: ServerSessionInit<Data>;
+  readonly #sessionPlan: SessionPlan<WebSocketSession<Data>>;
   readonly #report: (error: unknown) => void;
   readonly #incomingOptions: IncomingOptions<Data>;
   readonly #sessions = new Map<string, WebSocketSession<Data>>();
@@ -259,7 +260,7 @@ export class Server<Data = unknown> {
     this.#source = createSource(this.#timers, this.#report);
     this.#resolved = resolved;
     this.#admission = new Admission(resolved.session.limits);
-    this.#sessionInit = this.#createSessionInit(handler);
+    this.#sessionPlan = this.#createSessionPlan(handler);
     this.#incomingOptions = this.#createIncomingOptions(options.fetch);
     this.finished = this.#run();
     const stop = (): void => void this.shutdown();
@@ -420,14 +421,16 @@ export class Server<Data = unknown> {
   }
 
   #open(upgraded: Upgraded<Data>, conn: Conn): void {
-    const session = openSession(upgraded, conn, this.#sessionInit);
+    const session = openSession(upgraded, conn, this.#sessionPlan);
     this.#sessions.set(session.id, session);
     if (this.#isShuttingDown) void session.close(CloseCode.GoingAway);
   }
 
   /** The same for all sessions. */
-  #createSessionInit(handler: Handler<Data> | Handlers<Data>): ServerSessionInit<Data> {
-    const init = {
+  #createSessionPlan(
+    handler: Handler<Data> | Handlers<Data>,
+  ): SessionPlan<WebSocketSession<Data>> {
+    const plan = {
       options: this.#resolved.session,
       timers: this.#timers,
       onError: this.#report,
@@ -437,9 +440,9 @@ export class Server<Data = unknown> {
         this.#onGone?.();
       },
     };
-    if (typeof handler === "function") return { ...init, run: (session) => handler(session, this) };
+    if (typeof handler === "function") return { ...plan, run: (session) => handler(session, this) };
     return {
-      ...init,
+      ...plan,
       handlers: {
         open: handler.open && ((session) => handler.open!(session, this)),
         message: handler.message &&

@@ -13,7 +13,6 @@ import type { CloseStatus } from "./core/close.ts";
 import { CloseCode } from "./core/close_code.ts";
 import type { Message } from "./core/message.ts";
 import { type Event, Protocol, type State } from "./core/protocol.ts";
-import type { Role } from "./core/receiver.ts";
 import type { PreparedMessage } from "./core/prepared_message.ts";
 import { ClosedError, rejected, TimeoutError } from "./errors.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
@@ -33,16 +32,12 @@ export interface EngineHandlers<Session> {
   readonly close?: (session: Session, status: CloseStatus) => unknown;
 }
 
-/** What a session goes by. */
-export interface EngineInit<Session> {
-  readonly conn: Conn;
-  readonly role: Role;
-  /** Gives a fresh masking key for each frame; used by clients. */
-  readonly maskKey: () => number;
+/** What a session goes by; all sessions of a server share one. */
+export interface SessionPlan<Session> {
+  /** Gives a client's sessions a fresh masking key for each frame; servers have none (RFC 6455 5.1). */
+  readonly maskKey?: () => number;
   readonly options: ResolvedSessionOptions;
   readonly timers: Timers;
-  /** The codecs, where permessage-deflate has been agreed on; the session closes them. */
-  readonly compression?: Compression | null;
   /** Who gets the messages; without it they wait for `receive()`. */
   readonly handlers?: EngineHandlers<Session>;
   /** Runs when the session is open; reading begins when what it promises has settled. */
@@ -55,6 +50,14 @@ export interface EngineInit<Session> {
   readonly onError?: (error: unknown) => void;
 }
 
+/** What a session is driven over. */
+export interface EngineInit<Session> {
+  readonly plan: SessionPlan<Session>;
+  readonly conn: Conn;
+  /** The codecs, where permessage-deflate has been agreed on; the session closes them. */
+  readonly compression?: Compression | null;
+}
+
 /** The works of one session. */
 export class SessionEngine<Session> implements Owner {
   readonly conn: Conn;
@@ -65,16 +68,12 @@ export class SessionEngine<Session> implements Owner {
   readonly keepalive: Keepalive;
 
   readonly #session: Session;
-  readonly #handlers: EngineInit<Session>["handlers"];
-  readonly #opening: EngineInit<Session>["opening"];
-  readonly #run: EngineInit<Session>["run"];
-  readonly #onError: EngineInit<Session>["onError"];
+  readonly #plan: SessionPlan<Session>;
   readonly #intake: Intake;
   readonly #outbox: Outbox;
   readonly #closing: Closing;
   readonly #turns: Turns;
   readonly #compression: Compression | null;
-  readonly #onEnd: EngineInit<Session>["onEnd"];
   /** Made for the first who asks; most sessions are not asked while they are open. */
   #closed: Promise<CloseStatus> | null = null;
   #settleClosed: ((status: CloseStatus) => void) | null = null;
@@ -93,23 +92,20 @@ export class SessionEngine<Session> implements Owner {
   /** What had not been taken by the transport when the session ended. */
   #lost = 0;
 
-  constructor(session: Session, init: EngineInit<Session>) {
+  constructor(session: Session, { plan, conn, compression = null }: EngineInit<Session>) {
+    const { options, timers, maskKey } = plan;
+    const { limits } = options;
     this.#session = session;
-    this.conn = init.conn;
-    this.options = init.options;
-    this.timers = init.timers;
-    this.#handlers = init.handlers;
-    this.#opening = init.opening;
-    this.#run = init.run;
-    this.#onError = init.onError;
-    this.#onEnd = init.onEnd;
-    this.#compression = init.compression ?? null;
-    this.protocol = new Protocol({
-      role: init.role,
-      limits: init.options.limits,
-      codec: this.#compression,
-      maskKey: init.maskKey,
-    });
+    this.#plan = plan;
+    this.conn = conn;
+    this.options = options;
+    this.timers = timers;
+    this.#compression = compression;
+    this.protocol = new Protocol(
+      maskKey === undefined
+        ? { role: "server", limits, codec: compression }
+        : { role: "client", limits, codec: compression, maskKey },
+    );
     this.#intake = new Intake(this);
     this.inbox = new Inbox(this);
     this.#outbox = new Outbox(this);
@@ -216,11 +212,11 @@ export class SessionEngine<Session> implements Owner {
   // For the inbox.
 
   get hasHandlers(): boolean {
-    return this.#handlers !== undefined;
+    return this.#plan.handlers !== undefined;
   }
 
   onMessage(message: Message): unknown {
-    return this.#handlers!.message?.(this.#session, message);
+    return this.#plan.handlers!.message?.(this.#session, message);
   }
 
   onProgress(): void {
@@ -303,9 +299,9 @@ export class SessionEngine<Session> implements Owner {
     this.#compression?.close();
     this.#intake.stop();
     this.protocol.abandon();
-    if (this.#handlers?.close !== undefined) this.#tellOfEnd();
+    if (this.#plan.handlers?.close !== undefined) this.#tellOfEnd();
     this.#settleClosed?.(this.#status);
-    this.#onEnd?.(this.#session);
+    this.#plan.onEnd?.(this.#session);
   }
 
   // For the turns.
@@ -315,13 +311,14 @@ export class SessionEngine<Session> implements Owner {
   }
 
   async #start(): Promise<void> {
+    const { handlers, opening, run } = this.#plan;
     try {
-      const result = this.#handlers?.open?.(this.#session) ?? this.#opening?.();
+      const result = handlers?.open?.(this.#session) ?? opening?.();
       if (result !== undefined) await this.#opened(result);
     } catch (error) {
       this.#handlerFailed(error);
     }
-    if (this.#run !== undefined) this.#runUser(this.#run);
+    if (run !== undefined) this.#runUser(run);
     this.keepalive.received();
     if (this.#status === null) this.#intake.start();
   }
@@ -364,9 +361,9 @@ export class SessionEngine<Session> implements Owner {
     this.#endTimer?.cancel();
     this.#endTimer = null;
     try {
-      await this.#handlers!.close!(this.#session, this.#status!);
+      await this.#plan.handlers!.close!(this.#session, this.#status!);
     } catch (error) {
-      this.#onError?.(error);
+      this.#plan.onError?.(error);
     }
   }
 
@@ -419,7 +416,7 @@ export class SessionEngine<Session> implements Owner {
 
   #handlerFailed(error: unknown): void {
     if (error instanceof ClosedError && !this.#canSend) return; // it only noticed our end
-    this.#onError?.(error);
+    this.#plan.onError?.(error);
     this.#closing.because(error);
     this.inbox.stop();
     void this.close(CloseCode.InternalError);

@@ -9,6 +9,7 @@ import { createRequestInfo } from "../src/request_info.ts";
 import type { Conn } from "../src/runtime/conn.ts";
 import { type MemoryConn, type MemoryOptions, memoryPair } from "../src/runtime/memory.ts";
 import { type SessionInit, WebSocketSession } from "../src/session.ts";
+import type { SessionPlan } from "../src/session_engine.ts";
 import { FakeClock } from "../src/fake_clock.ts";
 
 /** What a test may choose. */
@@ -16,8 +17,8 @@ export interface PairOptions extends SessionOptions {
   readonly memory?: MemoryOptions;
   /** In place of timers of the session's own; then the clock that is returned stands still. */
   readonly timers?: Timers;
-  readonly run?: SessionInit<unknown>["run"];
-  readonly handlers?: SessionInit<unknown>["handlers"];
+  readonly run?: SessionPlan<WebSocketSession>["run"];
+  readonly handlers?: SessionPlan<WebSocketSession>["handlers"];
   readonly onError?: (error: unknown) => void;
   readonly compression?: SessionInit<unknown>["compression"];
 }
@@ -31,18 +32,19 @@ export function createSession(
 ): WebSocketSession {
   const head = { method: "GET", target: "/", headers: new HeaderList() };
   return new WebSocketSession<unknown>({
+    plan: {
+      maskKey: role === "client" ? nextMaskKey : undefined,
+      options: resolveSessionOptions(options),
+      timers: timers ?? new Timers(clock),
+      run,
+      handlers,
+      onError,
+    },
     conn,
-    role,
-    maskKey: nextMaskKey,
-    options: resolveSessionOptions(options),
-    timers: timers ?? new Timers(clock),
     request: createRequestInfo(head, false),
     protocol: "",
     extensions: "",
     data: undefined,
-    run,
-    handlers,
-    onError,
     compression,
   });
 }
