@@ -6,7 +6,6 @@
  */
 
 import { type ClosePayload, decodeClose } from "./close.ts";
-import { CloseCode } from "./close_code.ts";
 import { ProtocolError } from "./errors.ts";
 import {
   type DecodedHeader,
@@ -18,6 +17,7 @@ import {
   readHeader,
   RSV1,
 } from "./frame.ts";
+import { Inflation } from "./inflation.ts";
 import { applyMask } from "./mask.ts";
 import {
   type Message,
@@ -25,7 +25,7 @@ import {
   type MessageLimits,
   type MessageOpcode,
 } from "./message.ts";
-import type { Inflater, InflateSink } from "./permessage_deflate.ts";
+import type { Inflater } from "./permessage_deflate.ts";
 import { TextBatch } from "./text_batch.ts";
 
 /**
@@ -80,9 +80,7 @@ export class Receiver {
   readonly #role: Role;
   readonly #assembler: MessageAssembler;
   /** `null` where permessage-deflate has not been agreed on. */
-  readonly #inflater: Inflater | null;
-  /** Takes what the inflater makes. */
-  readonly #sink: InflateSink | null;
+  readonly #inflation: Inflation | null;
 
   /** The bytes last received; consumed up to `#at`. */
   #input: Uint8Array = NOTHING;
@@ -99,29 +97,23 @@ export class Receiver {
   #control: Uint8Array<ArrayBuffer> | null = null;
   /** The message that is coming in is compressed. */
   #isCompressed = false;
-  /** The inflater works on the last piece; then `#isInflated` says that this was done. */
-  #inflating: Promise<void> | null = null;
-  #isInflated = false;
-  /** What went wrong while it worked. */
-  #fault: { readonly error: unknown } | null = null;
-  /** What a compressed message amounts to, if it came out in one piece. */
-  #inflated: Message | null = null;
 
   constructor(role: Role, limits: MessageLimits, inflater: Inflater | null = null) {
     this.#role = role;
     this.#assembler = new MessageAssembler(limits);
-    this.#inflater = inflater;
-    this.#sink = inflater && ((piece, isWhole) => this.#takeInflated(piece, isWhole));
+    this.#inflation = inflater && new Inflation(inflater, this.#assembler);
   }
 
   /** Whether received bytes wait for {@linkcode Receiver.next}, or are being inflated. */
   get hasInput(): boolean {
-    return this.#at < this.#input.length || this.#inflating !== null || this.#isInflated;
+    if (this.#at < this.#input.length) return true;
+    const inflation = this.#inflation;
+    return inflation !== null && (inflation.work !== null || inflation.isDone);
   }
 
   /** Settles when there is something to do again; `null` if the inflater does not work. */
   get inflating(): Promise<void> | null {
-    return this.#inflating;
+    return this.#inflation === null ? null : this.#inflation.work;
   }
 
   /** Adds received bytes; borrowed, and changed in place, until `next()` has returned `null`. */
@@ -136,8 +128,10 @@ export class Receiver {
    * inflater works.
    */
   next(): Received | null {
-    if (this.#inflating !== null) return null;
-    const received = this.#isInflated ? this.#completeInflated() : null;
+    const inflation = this.#inflation;
+    if (inflation === null) return this.#readFrames();
+    if (inflation.work !== null) return null;
+    const received = inflation.isDone ? this.#completeInflated(inflation) : null;
     return received ?? this.#readFrames();
   }
 
@@ -148,7 +142,7 @@ export class Receiver {
       if (this.#frame === null) continue;
       // Its end has not arrived, and the next header anybody reads must not take its place.
       if (this.#frame === header) this.#frame = { ...header };
-      if (this.#inflating !== null) return null;
+      if (this.inflating !== null) return null;
       break;
     }
     this.#input = NOTHING; // an idle connection keeps no read buffer alive
@@ -162,8 +156,7 @@ export class Receiver {
     this.#frame = null;
     this.#control = null;
     this.#headerPart = null;
-    this.#inflating = null;
-    this.#isInflated = false;
+    this.#inflation?.discard();
     this.receive(NOTHING);
   }
 
@@ -228,14 +221,14 @@ export class Receiver {
   // "An endpoint MUST NOT set the "Per-Message Compressed" bit of control frames and non-first
   // fragments of a data message." (RFC 7692 section 6.1)
   #allowedBits(opcode: Opcode): number {
-    if (this.#inflater === null) return 0;
+    if (this.#inflation === null) return 0;
     return opcode === Opcode.Text || opcode === Opcode.Binary ? RSV1 : 0;
   }
 
   #readPayload(frame: DecodedHeader): Received | null {
     if (isControl(frame.opcode)) return this.#readControl(frame);
     if (frame.opcode !== Opcode.Continuation) this.#isCompressed = frame.rsv !== 0;
-    if (this.#isCompressed) return this.#readCompressed(frame);
+    if (this.#isCompressed) return this.#readCompressed(frame, this.#inflation!);
     const isWhole = !this.#isAnnounced && this.#input.length - this.#at >= frame.length;
     if (isWhole && frame.fin && frame.opcode !== Opcode.Continuation) {
       const data = this.#readWhole(frame);
@@ -267,57 +260,26 @@ export class Receiver {
     this.#assembler.announce(this.#isCompressed ? null : length);
   }
 
-  #readCompressed(frame: DecodedHeader): Received | null {
+  #readCompressed(frame: DecodedHeader, inflation: Inflation): Received | null {
     if (!this.#isAnnounced) this.#announce(frame);
     else if (!this.hasInput) return null;
     const piece = this.#readPiece(frame);
     const isLast = frame.fin && this.#missing === 0;
     // A header alone must not cost an inflater's memory.
-    if (piece.length === 0 && !isLast) return this.#completePiece(frame);
-    try {
-      const work = this.#inflater!.inflate(piece, isLast, this.#sink!);
-      if (work !== undefined) {
-        this.#wait(work);
-        return null;
-      }
-    } catch (error) {
-      throw toProtocolError(error);
-    }
-    return this.#completePiece(frame);
-  }
-
-  #takeInflated(piece: Uint8Array, isWhole: boolean): void {
-    if (isWhole) this.#inflated = this.#assembler.finishWhole(piece);
-    else this.#assembler.push(piece);
-  }
-
-  #wait(work: Promise<void>): void {
-    const inflating: Promise<void> = work.then(
-      () => null,
-      (error) => ({ error }),
-    ).then((fault) => {
-      if (this.#inflating !== inflating) return; // discarded meanwhile
-      this.#inflating = null;
-      this.#isInflated = true;
-      this.#fault = fault;
-    });
-    this.#inflating = inflating;
+    const isDone = piece.length === 0 && !isLast || inflation.take(piece, isLast);
+    return isDone ? this.#completePiece(frame, inflation) : null;
   }
 
   /** Goes on behind the piece that the inflater has worked on. */
-  #completeInflated(): Received | null {
-    this.#isInflated = false;
-    if (this.#fault !== null) throw toProtocolError(this.#fault.error);
-    return this.#completePiece(this.#frame!);
+  #completeInflated(inflation: Inflation): Received | null {
+    inflation.complete();
+    return this.#completePiece(this.#frame!, inflation);
   }
 
-  #completePiece(frame: DecodedHeader): Received | null {
+  #completePiece(frame: DecodedHeader, inflation: Inflation): Received | null {
     if (this.#missing > 0) return null;
     this.#frame = null;
-    if (!frame.fin) return null;
-    const data = this.#inflated ?? this.#assembler.finish();
-    this.#inflated = null;
-    return { type: "message", data };
+    return frame.fin ? { type: "message", data: inflation.finish() } : null;
   }
 
   #readControl(frame: DecodedHeader): Received | null {
@@ -341,11 +303,4 @@ export class Receiver {
     this.#missing -= size;
     return piece;
   }
-}
-
-/** A fault of the message's own, or what the inflater says of its bytes. */
-function toProtocolError(error: unknown): ProtocolError {
-  if (error instanceof ProtocolError) return error;
-  const why = error instanceof Error ? error.message : String(error);
-  return new ProtocolError(`Message cannot be inflated: ${why}`, CloseCode.InvalidPayload);
 }
