@@ -80,6 +80,7 @@ async function measure(
       load: name,
       runtime,
       server: client,
+      isCeiling: false,
       unit: "messages/s",
       result: middle[i],
       ratio,

@@ -9,13 +9,15 @@ export type Api = "iteration" | "handlers";
 /** The least ratio to the best peer of the same runtime. */
 export type Targets = Partial<Record<RuntimeName, number>>;
 
-/** One of ours, or a peer. */
+/** A server to measure. */
 export interface Contestant {
   readonly name: string;
+  /** Ours, one to compare with, or what the runtime's sockets can do at all. */
+  readonly kind: "ours" | "peer" | "ceiling";
   readonly script: string;
   readonly args: readonly string[];
-  /** What is asked of ours; `null` for a peer. */
-  readonly targets: Targets | null;
+  /** What is asked of ours. */
+  readonly targets: Targets;
 }
 
 /** One load on a server. */
@@ -32,20 +34,32 @@ const FOLDER = "scripts/bench/servers";
 
 function ours(api: Api, targets: Targets, ...flags: string[]): Contestant {
   const args = ["--port", "0", ...flags, ...(api === "handlers" ? ["--handlers"] : [])];
-  return { name: `twoway, ${api}`, script: "examples/echo.ts", args, targets };
+  return { name: `twoway, ${api}`, kind: "ours", script: "examples/echo.ts", args, targets };
 }
 
 /** What each runtime's users would take otherwise; `null` where nothing compresses. */
 function peer(runtime: RuntimeName, compress: boolean, work: string): Contestant | null {
   const one = (name: string, script: string, ...args: string[]): Contestant => ({
     name,
+    kind: "peer",
     script: `${FOLDER}/${script}`,
     args: [...args, work],
-    targets: null,
+    targets: {},
   });
   if (runtime === "node") return one(`npm's ws${suffix(work)}`, "ws.ts", `${compress}`);
   if (runtime === "bun") return one(`Bun.serve${suffix(work)}`, "bun.ts", `${compress}`);
   return compress ? null : one(`Deno.upgradeWebSocket${suffix(work)}`, "deno.ts");
+}
+
+/** What no WebSocket in JavaScript over the runtime's sockets can exceed. */
+function ceiling(work: Work): Contestant {
+  return {
+    name: work.kind === "handshake" ? "sockets and crypto.subtle alone" : "sockets alone",
+    kind: "ceiling",
+    script: `${FOLDER}/sockets.ts`,
+    args: [JSON.stringify(work)],
+    targets: {},
+  };
 }
 
 function suffix(work: string): string {
@@ -111,16 +125,18 @@ const SHAPES: readonly EchoShape[] = [
 const COMPRESSED = SHAPES.filter(({ name }) => !name.includes("binary"));
 
 function echo({ name, size, inFlight, isText, connections, targets }: EchoShape): Load {
+  const work: Work = { kind: "echo", size, inFlight, isText, compress: false };
   return {
     name,
     unit: "messages/s",
     connections,
-    work: { kind: "echo", size, inFlight, isText, compress: false },
+    work,
     contestants: (runtime) =>
       present([
         ours("iteration", targets.iteration),
         ours("handlers", targets.handlers),
         peer(runtime, false, "echo"),
+        ceiling(work),
       ]),
   };
 }
@@ -139,16 +155,24 @@ function compressed({ name, size, inFlight, connections }: EchoShape): Load {
 
 /** Ours, and loops over the peer's sockets; on Bun also what it has for this. */
 function broadcast(receivers: number, burst: number, targets: Targets): Load {
+  const work: Work = { kind: "broadcast", burst };
   return {
     name: `broadcast of ${burst === 1 ? "1 message" : `${burst} at once`} to ${receivers}`,
     unit: "deliveries/s",
     connections: receivers,
-    work: { kind: "broadcast", burst },
+    work,
     contestants: (runtime) =>
       present([
-        { name: "twoway, broadcast()", script: `${FOLDER}/broadcast.ts`, args: [], targets },
+        {
+          name: "twoway, broadcast()",
+          kind: "ours",
+          script: `${FOLDER}/broadcast.ts`,
+          args: [],
+          targets,
+        },
         peer(runtime, false, "loop"),
         runtime === "bun" ? peer(runtime, false, "publish") : null,
+        ceiling(work),
       ]),
   };
 }
@@ -159,7 +183,11 @@ const HANDSHAKES: Load = {
   connections: 50,
   work: { kind: "handshake" },
   contestants: (runtime) =>
-    present([ours("handlers", { deno: 0.9, bun: 1, node: 0.75 }), peer(runtime, false, "echo")]),
+    present([
+      ours("handlers", { deno: 0.9, bun: 1, node: 0.75 }),
+      peer(runtime, false, "echo"),
+      ceiling({ kind: "handshake" }),
+    ]),
 };
 
 /** Cost that grows with connections alone would show here. */

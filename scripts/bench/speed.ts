@@ -39,9 +39,13 @@ export const speed: Benchmark = {
 /** The targets that were not reached, a line each. */
 function missed({ speed, idle }: SpeedResults): string[] {
   const lines = speed.filter(({ ratio, target }) => target !== null && ratio! < target)
-    .map(({ load, runtime, server, ratio, target }) =>
-      `${load}: ${server} on ${runtime} reaches ${ratio!.toFixed(2)} of ${target}`
-    );
+    .map(({ load, runtime, server, ratio, target }) => {
+      const ceiling = speed.find((row) =>
+        row.isCeiling && row.load === load && row.runtime === runtime
+      );
+      const most = ceiling === undefined ? "" : `; ${ceiling.server} ${ceiling.ratio!.toFixed(2)}`;
+      return `${load}: ${server} on ${runtime} reaches ${ratio!.toFixed(2)} of ${target}${most}`;
+    });
   for (const { runtime, tcp, iteration, target } of idle) {
     const cost = iteration.live - tcp.live;
     if (cost > target) {

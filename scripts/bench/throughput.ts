@@ -17,6 +17,8 @@ export interface SpeedRow {
   readonly server: string;
   readonly unit: string;
   readonly result: LoadResult;
+  /** Whether it is no WebSocket at all, but shows what the runtime's sockets allow. */
+  readonly isCeiling: boolean;
   /** To the best peer on the same runtime; `null` for peers, and without one. */
   readonly ratio: number | null;
   /** The least ratio asked for. */
@@ -58,14 +60,15 @@ async function measure(
   }
   const middle = results.map(medianOf);
   const best = bestPeer(all, middle);
-  return all.map(({ name, targets }, i) => {
-    const ratio = targets === null || best === null ? null : middle[i].perSecond / best;
-    const target = targets?.[runtime] ?? null;
+  return all.map(({ name, kind, targets }, i) => {
+    const ratio = kind === "peer" || best === null ? null : middle[i].perSecond / best;
+    const target = targets[runtime] ?? null;
     const row = {
       group: group.title,
       load: load.name,
       runtime,
       server: name,
+      isCeiling: kind === "ceiling",
       unit: load.unit,
       result: middle[i],
       ratio,
@@ -77,7 +80,7 @@ async function measure(
 }
 
 function bestPeer(all: readonly Contestant[], results: readonly LoadResult[]): number | null {
-  const peers = results.filter((_, i) => all[i].targets === null);
+  const peers = results.filter((_, i) => all[i].kind === "peer");
   return peers.length === 0 ? null : Math.max(...peers.map(({ perSecond }) => perSecond));
 }
 

@@ -1,0 +1,162 @@
+/**
+ * What the runtime's sockets alone allow: no frame is read, unmasked, copied or made here. So many
+ * bytes that come are a message, and for each one its answer, which is known, is written; the request
+ * is not looked at, either, but where handshakes are measured, its key is hashed as ours has to be, by
+ * `crypto.subtle`. Nothing that speaks WebSocket in JavaScript over these sockets can be faster. Its
+ * argument is the load, as in load.ts.
+ *
+ * @module
+ */
+
+import type { Buffer } from "node:buffer";
+import net from "node:net";
+import process from "node:process";
+import { broadcastPayload, echoFrame, repeatFrame, requestFrame } from "../known_frames.ts";
+import type { Work } from "../load.ts";
+
+/** Writes all of it, or keeps what the system does not take now. */
+type Write = (bytes: Uint8Array) => void | Promise<void>;
+
+// The answer to the one key that the load has (RFC 6455 section 1.3).
+const ACCEPTED = new TextEncoder().encode(
+  "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+    "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
+);
+
+/** The key, and what is hashed with it (RFC 6455 section 1.3). */
+const HASHED = new TextEncoder().encode(
+  "dGhlIHNhbXBsZSBub25jZQ==258EAFA5-E914-47DA-95CA-C5AB0DC85B11",
+);
+
+const work: Work = JSON.parse(process.argv[2]);
+/** What Deno reads at once. */
+const READ_SIZE = work.kind === "echo" ? 262_144 : 512;
+const all = new Set<Peer>();
+
+/** How many bytes a message takes, and the answers to as many as may come at once. */
+function answersOf(): { size: number; reply: number; replies: Uint8Array } {
+  if (work.kind === "echo") {
+    const { size, isText, inFlight } = work;
+    const reply = echoFrame(size, isText);
+    const { length } = requestFrame(size, isText);
+    return { size: length, reply: reply.length, replies: repeatFrame(reply, inFlight) };
+  }
+  const burst = work.kind === "broadcast" ? work.burst : 1;
+  const news = repeatFrame(echoFrame(broadcastPayload().length, false), burst);
+  return { size: requestFrame(0, true, `${burst}`).length, reply: news.length, replies: news };
+}
+
+const { size, reply, replies } = answersOf();
+
+/** One connection. */
+class Peer {
+  readonly #write: Write;
+  #isOpen = false;
+  #received = 0;
+
+  constructor(write: Write) {
+    this.#write = write;
+  }
+
+  take(count: number): void | Promise<void> {
+    if (!this.#isOpen) {
+      this.#isOpen = true;
+      all.add(this);
+      return work.kind === "handshake" ? this.#accept() : this.#write(ACCEPTED);
+    }
+    this.#received += count;
+    const messages = Math.floor(this.#received / size);
+    if (messages === 0) return;
+    this.#received -= messages * size;
+    if (work.kind === "echo") return this.#write(replies.subarray(0, messages * reply));
+    for (const peer of all) void peer.#write(replies);
+  }
+
+  async #accept(): Promise<void> {
+    await crypto.subtle.digest("SHA-1", HASHED);
+    if (all.has(this)) await this.#write(ACCEPTED);
+  }
+
+  left(): void {
+    all.delete(this);
+  }
+}
+
+/** The little of Bun that is used here; there are no types of it in this project. */
+interface BunSocket {
+  data: { peer: Peer; rest: Uint8Array };
+  write(bytes: Uint8Array): number;
+  setNoDelay(on: boolean): void;
+}
+interface BunNet {
+  listen(options: object): { readonly port: number };
+}
+
+const NOTHING = new Uint8Array(0);
+
+function listenOnBun(bun: BunNet): number {
+  const write = (socket: BunSocket, bytes: Uint8Array): void => {
+    socket.data.rest = bytes.subarray(Math.max(0, socket.write(bytes)));
+  };
+  const socket = {
+    open(socket: BunSocket) {
+      socket.setNoDelay(true);
+      socket.data = { peer: new Peer((bytes) => write(socket, bytes)), rest: NOTHING };
+    },
+    data: (socket: BunSocket, bytes: Uint8Array) => void socket.data.peer.take(bytes.length),
+    drain: (socket: BunSocket) => write(socket, socket.data.rest),
+    close: (socket: BunSocket) => socket.data.peer.left(),
+  };
+  return bun.listen({ hostname: "127.0.0.1", port: 0, socket }).port;
+}
+
+function listenOnDeno(): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const write = async (conn: Deno.Conn, bytes: Uint8Array): Promise<void> => {
+    for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
+  };
+  const serve = async (conn: Deno.TcpConn): Promise<void> => {
+    conn.setNoDelay(true);
+    const peer = new Peer((bytes) => write(conn, bytes));
+    const buffer = new Uint8Array(READ_SIZE);
+    try {
+      for (let size = await conn.read(buffer); size !== null; size = await conn.read(buffer)) {
+        await peer.take(size);
+      }
+    } finally {
+      peer.left();
+      conn.close();
+    }
+  };
+  const accept = async (): Promise<void> => {
+    while (true) {
+      try {
+        serve(await listener.accept()).catch(() => {});
+      } catch {
+        // One that was reset before it was accepted: the next may be fine.
+      }
+    }
+  };
+  void accept();
+  return listener.addr.port;
+}
+
+async function listenOnNode(): Promise<number> {
+  const server = net.createServer({ noDelay: true }, (socket) => {
+    const peer = new Peer((bytes) => void socket.write(bytes));
+    socket.on("data", (bytes: Buffer) => void peer.take(bytes.length));
+    socket.on("error", () => {});
+    socket.on("close", () => peer.left());
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return (server.address() as net.AddressInfo).port;
+}
+
+const { Bun: bun } = globalThis as unknown as { Bun?: BunNet };
+const port = bun !== undefined
+  ? listenOnBun(bun)
+  : "Deno" in globalThis
+  ? listenOnDeno()
+  : await listenOnNode();
+console.log(port);
+process.stdin.resume().on("end", () => process.exit()); // with whoever started it
