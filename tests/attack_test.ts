@@ -9,7 +9,7 @@ import { assert, assertEquals } from "@std/assert";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import { connect } from "../mod.ts";
-import { type AttackCase, CASES, openHeld } from "../scripts/attack/cases.ts";
+import { type AttackCase, CASES } from "../scripts/attack/cases.ts";
 import { forgetPeak, readMemory } from "../scripts/attack/process_watch.ts";
 import { frame, RawClient, within } from "../scripts/attack/raw_client.ts";
 import { type Program, startProgram } from "./programs.ts";
@@ -86,13 +86,11 @@ for (const [name, cases] of groups) {
       await program.ended;
     });
 
-    for (const one of cases) {
-      const { id, what, run } = one;
+    for (const { id, what, run } of cases) {
       test(`${id} ${what}`, async () => {
         const pid = program.process.pid!;
-        const held = await openHeld(one, program.url, SCALE);
         const isPeakKept = forgetPeak(pid);
-        const attack = run({ url: program.url, scale: SCALE, held });
+        const attack = run({ url: program.url, scale: SCALE });
         const longest = await longestEcho(program.url, attack);
         const result = await within(30_000, attack);
         assert(result !== null, "the attack goes on");

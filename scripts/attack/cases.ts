@@ -19,8 +19,6 @@ export interface Attack {
   readonly url: string;
   /** From 0 to 1: how much of the full attack to run; tests run a part. */
   readonly scale: number;
-  /** Connections that were open and idle before, as many as the case asks for; its to close. */
-  readonly held: readonly RawClient[];
 }
 
 /** One case. */
@@ -35,8 +33,6 @@ export interface AttackCase {
   readonly gate?: number;
   /** Connections that the attack holds open. @default {few} */
   readonly holds?: number;
-  /** How many idle connections to open before memory is looked at for the first time. @default {0} */
-  readonly held?: number;
   /** Attacks, and returns what came of it; throws if that is wrong. */
   readonly run: (attack: Attack) => Promise<string>;
 }
@@ -73,15 +69,6 @@ async function openMany<T>(
     all.push(...await Promise.all(Array.from({ length: size }, (_, i) => open(all.length + i))));
   }
   return all;
-}
-
-/** The idle connections that a case asks for. */
-export function openHeld(
-  { held = 0 }: AttackCase,
-  url: string,
-  scale: number,
-): Promise<RawClient[]> {
-  return openMany(Math.min(held, Math.max(200, held * scale)), () => RawClient.open(url));
 }
 
 /** Closes connections a few at a time: how they end is not what these attacks are about. */
@@ -233,13 +220,16 @@ export const CASES: readonly AttackCase[] = [
     id: "M-7",
     what: "1000 headers that announce 1 MiB, and 1 byte",
     gate: 10,
-    held: 1000,
-    run: async ({ held }) => {
+    run: async ({ url, scale }) => {
       const part = frame(0x82, new Uint8Array(MIB)).subarray(0, 15);
-      for (const client of held) await client.write(part);
+      const clients = await openMany(Math.max(200, 1000 * scale), async () => {
+        const client = await RawClient.open(url);
+        await client.write(part);
+        return client;
+      });
       await new Promise((resolve) => setTimeout(resolve, 3000));
-      await closeAll(held);
-      return `${held.length} connections`;
+      await closeAll(clients);
+      return `${clients.length} connections`;
     },
   },
   {
