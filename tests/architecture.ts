@@ -79,6 +79,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   },
 
   clock: { files: ["src/clock.ts"], values: ["runtime"] },
+  masking: { files: ["src/masking.ts"], values: ["runtime"] },
   base: {
     files: [
       "src/address.ts",
@@ -105,7 +106,7 @@ const PARTS: Readonly<Record<string, Part>> = {
       "src/streams.ts",
       "src/turns.ts",
     ],
-    values: ["core", "clock", "zlib", "base", "session"],
+    values: ["core", "clock", "masking", "zlib", "base", "session"],
     types: ["conn", "codec"],
   },
   upgrade: {

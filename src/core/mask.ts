@@ -5,7 +5,9 @@
  * @module
  */
 
-/** Below this many bytes a plain loop beats setting up a view of 32-bit words. */
+import { scratch, SCRATCH_SIZE, xorScratch, xorWords } from "./mask_words.ts";
+
+/** Below this many bytes a plain loop beats setting up a view of words. */
 const WORDS_FROM = 64;
 
 /**
@@ -21,13 +23,12 @@ export function applyMask(bytes: Uint8Array, key: number, phase: number = 0): vo
     maskBytes(bytes, 0, bytes.length, rotated);
     return;
   }
-  const head = -bytes.byteOffset & 3; // up to the first 32-bit boundary of the buffer
-  const words = (bytes.length - head) >>> 2;
+  const head = -bytes.byteOffset & 7; // up to the first word of the buffer
+  const count = (bytes.length - head) >>> 3;
   maskBytes(bytes, 0, head, rotated);
   const aligned = rotateKey(rotated, head);
-  const view = new Int32Array(bytes.buffer, bytes.byteOffset + head, words);
-  maskWords(view, words, inPlatformOrder(aligned));
-  maskBytes(bytes, head + (words << 2), bytes.length, aligned);
+  xorWords(bytes.buffer, bytes.byteOffset + head, count, inPlatformOrder(aligned));
+  maskBytes(bytes, head + (count << 3), bytes.length, aligned);
 }
 
 /**
@@ -60,8 +61,8 @@ export function copyMasked(
   const isWhole = start === 0 && length === source.length;
   const bytes = isWhole ? source : source.subarray(start, start + length);
   if (key === 0) return target.set(bytes, at);
-  target.set(length <= MAX_SCRATCH ? inScratch(bytes, key) : bytes, at);
-  if (length > MAX_SCRATCH) applyMask(target.subarray(at, at + length), key);
+  target.set(length <= SCRATCH_SIZE ? inScratch(bytes, key) : bytes, at);
+  if (length > SCRATCH_SIZE) applyMask(target.subarray(at, at + length), key);
 }
 
 /** A copy of `length` bytes of `source`, from `start` on, XORed with the key; an array of its own. */
@@ -71,7 +72,7 @@ export function unmask(
   length: number,
   key: number,
 ): Uint8Array<ArrayBuffer> {
-  if (length < WORDS_FROM || length > MAX_SCRATCH || key === 0) {
+  if (length < WORDS_FROM || length > SCRATCH_SIZE || key === 0) {
     const copy = new Uint8Array(length);
     copyMasked(copy, 0, source, start, length, key);
     return copy;
@@ -79,15 +80,13 @@ export function unmask(
   return inScratch(source.subarray(start, start + length), key).slice();
 }
 
-/** Asking a new array for its buffer costs more than copying a few KiB: words are XORed here. */
-const MAX_SCRATCH = 16_384;
-const scratch = new Uint8Array(MAX_SCRATCH);
-const scratchWords = new Int32Array(scratch.buffer);
-
-/** The bytes XORed with the key; valid until the next call. */
+/**
+ * The bytes XORed with the key; valid until the next call. Asking a new array for its buffer costs more
+ * than copying a few KiB.
+ */
 function inScratch(bytes: Uint8Array, key: number): Uint8Array<ArrayBuffer> {
   scratch.set(bytes);
-  maskWords(scratchWords, (bytes.length + 3) >> 2, inPlatformOrder(key));
+  xorScratch((bytes.length + 7) >> 3, inPlatformOrder(key));
   return scratch.subarray(0, bytes.length);
 }
 
@@ -102,18 +101,6 @@ function maskBytes(bytes: Uint8Array, start: number, end: number, key: number): 
   for (let i = start, shift = 24; i < end; i++, shift = (shift - 8) & 31) {
     bytes[i] ^= key >>> shift;
   }
-}
-
-function maskWords(words: Int32Array, length: number, key: number): void {
-  const unrolled = length & ~3;
-  let i = 0;
-  for (; i < unrolled; i += 4) {
-    words[i] ^= key;
-    words[i + 1] ^= key;
-    words[i + 2] ^= key;
-    words[i + 3] ^= key;
-  }
-  for (; i < length; i++) words[i] ^= key;
 }
 
 const keyBytes = new Uint8Array(4);

@@ -1,6 +1,7 @@
 import { describe, test } from "node:test";
 import { assertEquals } from "@std/assert";
 import { applyMask, copyMasked, unmask } from "../../src/core/mask.ts";
+import { useWideWords } from "../../src/core/mask_words.ts";
 import { seededBytes, seededRandom } from "../cuts.ts";
 import { xor } from "../frames.ts";
 import { hex } from "./wire.ts";
@@ -19,14 +20,28 @@ function place(payload: Uint8Array, offset: number): { bytes: Uint8Array; around
   return { bytes, around: () => [...all.subarray(0, offset), ...all.subarray(-8)] };
 }
 
+/** Masks with words of either width, whichever this runtime would take. */
+function testBoth(name: string, body: () => void): void {
+  for (const isWide of [false, true]) {
+    test(`${name} (words of ${isWide ? 64 : 32} bits)`, () => {
+      useWideWords(isWide);
+      try {
+        body();
+      } finally {
+        useWideWords(false);
+      }
+    });
+  }
+}
+
 describe("applyMask()", () => {
-  test("masks the Hello of RFC 6455 section 5.7", () => {
+  testBoth("masks the Hello of RFC 6455 section 5.7", () => {
     const bytes = hex("48656c6c6f");
     applyMask(bytes, 0x37fa213d);
     assertEquals(bytes, hex("7f9f4d5158"));
   });
 
-  test("XORs octet i with octet i modulo 4 of the key, at any length and alignment", () => {
+  testBoth("XORs octet i with octet i modulo 4 of the key, at any length and alignment", () => {
     for (const length of LENGTHS) {
       const payload = seededBytes(length, length + 1);
       for (let offset = 0; offset < 5; offset++) {
@@ -38,7 +53,7 @@ describe("applyMask()", () => {
     }
   });
 
-  test("goes on at any phase, also one beyond 32 bits", () => {
+  testBoth("goes on at any phase, also one beyond 32 bits", () => {
     const payload = seededBytes(300, 1);
     for (const phase of [0, 1, 2, 3, 4, 5, 6, 7, 2 ** 31 + 1, 2 ** 32 + 2, 2 ** 52 + 3]) {
       const before = new Uint8Array(phase % 4);
@@ -51,7 +66,7 @@ describe("applyMask()", () => {
     }
   });
 
-  test("masks pieces as it masks the whole", () => {
+  testBoth("masks pieces as it masks the whole", () => {
     const payload = seededBytes(1000, 2);
     const random = seededRandom(3);
     const pieces = payload.slice();
@@ -63,7 +78,7 @@ describe("applyMask()", () => {
     assertEquals(pieces, xor(payload, KEY_BYTES));
   });
 
-  test("unmasks what it has masked", () => {
+  testBoth("unmasks what it has masked", () => {
     for (const key of [0, 1, 0xff, 0x01020304, 0x7fffffff, 0x80000000, 0xffffffff]) {
       const bytes = seededBytes(200, key);
       applyMask(bytes, key);
@@ -72,7 +87,7 @@ describe("applyMask()", () => {
     }
   });
 
-  test("F-3 leaves everything as it is under key 0", () => {
+  testBoth("F-3 leaves everything as it is under key 0", () => {
     const bytes = seededBytes(100, 4);
     applyMask(bytes, 0, 1);
     assertEquals(bytes, seededBytes(100, 4));
@@ -83,7 +98,7 @@ describe("applyMask()", () => {
 const COPIED = [...LENGTHS, 16_383, 16_384, 16_385];
 
 describe("copyMasked()", () => {
-  test("writes a masked copy to any place, from any place, and nothing else", () => {
+  testBoth("writes a masked copy to any place, from any place, and nothing else", () => {
     for (const length of COPIED) {
       const source = seededBytes(length + 7, length);
       for (let start = 0; start < 5; start++) {
@@ -102,7 +117,7 @@ describe("copyMasked()", () => {
 });
 
 describe("unmask()", () => {
-  test("returns an array of its own", () => {
+  testBoth("returns an array of its own", () => {
     for (const length of COPIED) {
       const source = seededBytes(length + 7, length);
       const payload = source.slice(3, 3 + length);

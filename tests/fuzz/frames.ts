@@ -1,6 +1,7 @@
 /** Fuzzes frames in both roles, and what is written in answer to them. @module */
 
 import { encodeHex } from "@std/encoding/hex";
+import { useWideWords } from "../../src/core/mask_words.ts";
 import type { Event, ProtocolLimits } from "../../src/core/protocol.ts";
 import type { Role } from "../../src/core/receiver.ts";
 import {
@@ -142,7 +143,9 @@ function frameTarget(role: Role): Target {
       return random.oneIn(2) ? input : random.mutate(input, [random.pick(corpus)]);
     },
     check(input, random) {
+      useWideWords(random.oneIn(2));
       const whole = play(role, [input]);
+      useWideWords(random.oneIn(2));
       const cut = play(role, random.cut(input));
       must(`${whole}` === `${cut}`, `cut otherwise:\n${whole}\n${cut}`);
       const reference = readReference(role, input, LIMITS);
