@@ -80,11 +80,11 @@ async function measure(
       load: name,
       runtime,
       server: client,
-      isCeiling: false,
       unit: "messages/s",
       result: middle[i],
       ratio,
       target: null,
+      most: null,
     };
   });
 }

@@ -39,13 +39,10 @@ export const speed: Benchmark = {
 /** The targets that were not reached, a line each. */
 function missed({ speed, idle }: SpeedResults): string[] {
   const lines = speed.filter(({ ratio, target }) => target !== null && ratio! < target)
-    .map(({ load, runtime, server, ratio, target }) => {
-      const ceiling = speed.find((row) =>
-        row.isCeiling && row.load === load && row.runtime === runtime
-      );
-      const most = ceiling === undefined ? "" : `; ${ceiling.server} ${ceiling.ratio!.toFixed(2)}`;
-      return `${load}: ${server} on ${runtime} reaches ${ratio!.toFixed(2)} of ${target}${most}`;
-    });
+    .map(({ load, runtime, server, ratio, target, most }) =>
+      `${load}: ${server} on ${runtime} reaches ${ratio!.toFixed(2)} of ${target}` +
+      (most === null ? "" : `, at most ${most.toFixed(2)} could be`)
+    );
   for (const { runtime, tcp, iteration, target } of idle) {
     const cost = iteration.live - tcp.live;
     if (cost > target) {
@@ -63,7 +60,8 @@ function describe(results: SpeedResults): string {
   const parts = [
     `Measured on ${date} by \`deno task bench speed\` on ${machine}; server and load on one core ` +
     `each, medians of 3 rounds of ${seconds} s in turns. \`ratio\` is to the best peer on the same ` +
-    "runtime, `CPU` the server's processor time for one message.",
+    "runtime, `CPU` the server's processor time for one message; `at most` is what the ratio would be " +
+    "if there were nothing but the runtime's sockets and what every message needs.",
     describeThroughput(speed),
   ];
   if (idle.length > 0) parts.push(`### ${IDLE}\n\n${describeIdle(idle)}`);

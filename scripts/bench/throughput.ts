@@ -5,6 +5,7 @@ import { type BenchOptions, count, median, table } from "./benchmark.ts";
 import { Child } from "./children.ts";
 import type { LoadJob, LoadResult } from "./load.ts";
 import { type Contestant, type Group, GROUPS, type Load } from "./loads.ts";
+import type { Needs } from "./needs.ts";
 
 /** Each server is measured so many times, in turns, and its median counts. */
 const ROUNDS = 3;
@@ -17,12 +18,15 @@ export interface SpeedRow {
   readonly server: string;
   readonly unit: string;
   readonly result: LoadResult;
-  /** Whether it is no WebSocket at all, but shows what the runtime's sockets allow. */
-  readonly isCeiling: boolean;
   /** To the best peer on the same runtime; `null` for peers, and without one. */
   readonly ratio: number | null;
   /** The least ratio asked for. */
   readonly target: number | null;
+  /**
+   * What the ratio could be at most: with the runtime's sockets and what every message needs, and
+   * nothing else; `null` for others than ours, and where that is not known.
+   */
+  readonly most: number | null;
 }
 
 /** Measures the loads whose names, or whose group's, contain `only`. */
@@ -60,6 +64,8 @@ async function measure(
   }
   const middle = results.map(medianOf);
   const best = bestPeer(all, middle);
+  const ceiling = all.findIndex(({ kind }) => kind === "ceiling");
+  const needs = await needsOf(load, runtime);
   return all.map(({ name, kind, targets }, i) => {
     const ratio = kind === "peer" || best === null ? null : middle[i].perSecond / best;
     const target = targets[runtime] ?? null;
@@ -68,15 +74,34 @@ async function measure(
       load: load.name,
       runtime,
       server: name,
-      isCeiling: kind === "ceiling",
       unit: load.unit,
       result: middle[i],
       ratio,
       target,
+      most: kind !== "ours" || ceiling < 0 || best === null
+        ? null
+        : mostOf(middle[ceiling], name.includes("iteration") ? needs.iteration : needs.handlers) /
+          best,
     };
     console.error([load.name, ...cells(row)].join("  "));
     return row;
   });
+}
+
+/** How many a server could do on one core that takes so many microseconds more for each. */
+function mostOf({ perSecond, cpu }: LoadResult, more: number): number {
+  return cpu === null ? perSecond : perSecond * cpu / (cpu + more);
+}
+
+async function needsOf({ work }: Load, runtime: RuntimeName): Promise<Needs> {
+  if (work.kind !== "echo" || work.compress) return { handlers: 0, iteration: 0 };
+  const script = "scripts/bench/needs.ts";
+  const child = new Child({ runtime, script, args: [JSON.stringify(work)], core: 0 });
+  try {
+    return await child.value();
+  } finally {
+    await child.stop();
+  }
 }
 
 function bestPeer(all: readonly Contestant[], results: readonly LoadResult[]): number | null {
@@ -113,9 +138,9 @@ export function medianOf(results: readonly LoadResult[]): LoadResult {
   };
 }
 
-const HEAD = ["runtime", "server", "ratio", "target", "CPU µs", "p50 ms", "p99 ms"];
+const HEAD = ["runtime", "server", "ratio", "target", "at most", "CPU µs", "p50 ms", "p99 ms"];
 
-function cells({ runtime, server, unit, result, ratio, target }: SpeedRow): string[] {
+function cells({ runtime, server, unit, result, ratio, target, most }: SpeedRow): string[] {
   const asked = target === null ? "" : ratio! >= target ? `${target}` : `${target}, missed`;
   return [
     runtime,
@@ -123,6 +148,7 @@ function cells({ runtime, server, unit, result, ratio, target }: SpeedRow): stri
     `${count(result.perSecond)} ${unit}`,
     ratio?.toFixed(2) ?? "",
     asked,
+    most?.toFixed(2) ?? "",
     result.cpu?.toFixed(2) ?? "",
     result.p50 > 0 ? result.p50.toFixed(2) : "",
     result.p99 > 0 ? result.p99.toFixed(2) : "",

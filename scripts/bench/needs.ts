@@ -1,0 +1,81 @@
+/**
+ * What every message costs beside the sockets, whoever echoes it, by the fastest means that we know: of a
+ * binary one the mask is taken off, the application gets an array of its own, and a copy of it is made
+ * to be sent; and with iteration there are the language's own `for await` and `await`. Texts that come
+ * together can be decoded together: nothing is counted for them. In a process of its own; its argument is
+ * the {@linkcode EchoLoad}, and the microseconds go to standard output as JSON.
+ *
+ * @module
+ */
+
+import process from "node:process";
+import { copyMasked, unmask } from "../../src/core/mask.ts";
+import { useWideWords } from "../../src/core/mask_words.ts";
+import { hasWideWords } from "../../src/masking.ts";
+import { median } from "./benchmark.ts";
+import { requestFrame } from "./known_frames.ts";
+import type { EchoLoad } from "./load.ts";
+
+/** Microseconds for one message. */
+export interface Needs {
+  readonly handlers: number;
+  readonly iteration: number;
+}
+
+/** How long one round takes at least, in milliseconds, and how many there are. */
+const ROUND = 40;
+const ROUNDS = 9;
+
+const KEY = 0x37fa213d;
+
+const { size, isText }: EchoLoad = JSON.parse(process.argv[2]);
+useWideWords(hasWideWords);
+
+const frame = requestFrame(size, isText);
+const output = new Uint8Array(frame.length);
+/** The last messages, so that none is left out as unused. */
+const kept: (string | Uint8Array)[] = ["", "", "", ""];
+
+function echo(i: number): void {
+  const message = unmask(frame, frame.length - size, size, KEY);
+  kept[i & 3] = message;
+  copyMasked(output, 2, message, 0, size, 0);
+}
+
+/** The microseconds of one call, in the middle of many rounds. */
+async function measure(run: (times: number) => unknown): Promise<number> {
+  let times = 1;
+  const rounds: number[] = [];
+  while (rounds.length < ROUNDS) {
+    const started = performance.now();
+    await run(times);
+    const elapsed = performance.now() - started;
+    if (elapsed < ROUND) times *= 2;
+    else rounds.push(elapsed * 1000 / times);
+  }
+  return median(rounds);
+}
+
+const sent = Promise.resolve();
+const DONE = { done: true, value: undefined } as const;
+
+/** The least that an iterator, a loop over it and an awaited call can be. */
+async function iterate(times: number): Promise<void> {
+  let left = times;
+  const next = (): Promise<IteratorResult<string, undefined>> =>
+    Promise.resolve(left-- > 0 ? { done: false, value: "message" } : DONE);
+  const source = { [Symbol.asyncIterator]: () => ({ next }) };
+  const send = (message: string): Promise<void> => {
+    kept[0] = message;
+    return sent;
+  };
+  for await (const message of source) await send(message);
+}
+
+const handlers = isText ? 0 : await measure((times) => {
+  for (let i = 0; i < times; i++) echo(i);
+});
+const loop = await measure(iterate);
+const needs: Needs = { handlers, iteration: handlers + loop };
+console.log(JSON.stringify(needs));
+process.exit();
