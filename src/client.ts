@@ -251,6 +251,7 @@ function createSession<Data>(
 ): WebSocketSession<Data> {
   return new WebSocketSession<Data>({
     plan: {
+      role: "client",
       maskKey: nextMaskKey,
       options,
       timers,

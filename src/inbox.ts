@@ -153,7 +153,7 @@ export class Inbox {
 
   /** Hands out nothing more: neither what is in the queue nor what is yet to come. */
   stop(): void {
-    this.#intake = "stopped";
+    if (this.#intake === "open") this.#intake = "stopped";
     this.#queue.length = 0;
     this.#size = 0;
   }

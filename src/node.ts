@@ -311,7 +311,9 @@ export function upgrade<Data = unknown>(
       release: () => {},
       mayRefuse: () => true,
       onUpgraded: (upgraded, conn) =>
-        resolve(openSession<Data>(upgraded, conn, { options: session, timers, onError })),
+        resolve(
+          openSession<Data>(upgraded, conn, { role: "server", options: session, timers, onError }),
+        ),
       onDecided: ({ refusal }) => {
         if (refusal !== null) reject(refusal);
       },

@@ -431,6 +431,7 @@ export class Server<Data = unknown> {
     handler: Handler<Data> | Handlers<Data>,
   ): SessionPlan<WebSocketSession<Data>> {
     const plan = {
+      role: "server" as const,
       options: this.#resolved.session,
       timers: this.#timers,
       onError: this.#report,

@@ -37,9 +37,14 @@ export interface EngineHandlers<Session> {
 }
 
 /** What a session goes by; all sessions of a server share one. */
-export interface SessionPlan<Session> {
-  /** Gives a client's sessions a fresh masking key for each frame; servers have none (RFC 6455 5.1). */
-  readonly maskKey?: () => number;
+export type SessionPlan<Session> = CommonPlan<Session> & RolePlan;
+
+/** Clients mask each frame with a fresh key, servers do not mask (RFC 6455 section 5.1). */
+export type RolePlan =
+  | { readonly role: "server" }
+  | { readonly role: "client"; readonly maskKey: () => number };
+
+interface CommonPlan<Session> {
   readonly options: ResolvedSessionOptions;
   readonly timers: Timers;
   /** Who gets the messages; without it they wait for `receive()`. */
@@ -97,7 +102,7 @@ export class SessionEngine<Session> implements Owner {
   #lost = 0;
 
   constructor(session: Session, { plan, conn, compression = null }: EngineInit<Session>) {
-    const { options, timers, maskKey } = plan;
+    const { options, timers } = plan;
     const { limits } = options;
     this.#session = session;
     this.#plan = plan;
@@ -106,9 +111,9 @@ export class SessionEngine<Session> implements Owner {
     this.timers = timers;
     this.#compression = compression;
     this.protocol = new Protocol(
-      maskKey === undefined
+      plan.role === "server"
         ? { role: "server", limits, codec: compression }
-        : { role: "client", limits, codec: compression, maskKey },
+        : { role: "client", limits, codec: compression, maskKey: plan.maskKey },
     );
     this.#intake = new Intake(this);
     this.inbox = new Inbox(this);

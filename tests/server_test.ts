@@ -650,6 +650,27 @@ describe("serve()", () => {
     }
   });
 
+  test("a handler that throws behind the end leaves no call of receive() waiting", async () => {
+    const errors: unknown[] = [];
+    await withServer(
+      { onError: (error) => errors.push(error) },
+      async (session) => {
+        await session.closed;
+        throw new Error("saving failed");
+      },
+      async (server) => {
+        const session = await connect(url(server));
+        const [own] = server.sessions.values();
+        await session.close(1000);
+        await own.closed;
+        await pause();
+        assertEquals(errors.map(String), ["Error: saving failed"]);
+        assertEquals(await own.receive(), null);
+        assertEquals(await own[Symbol.asyncIterator]().next(), { done: true, value: undefined });
+      },
+    );
+  });
+
   test("a handler that lets its session's ClosedError through counts as having returned", async () => {
     const errors: unknown[] = [];
     await withServer(

@@ -33,7 +33,7 @@ export function createSession(
   const head = { method: "GET", target: "/", headers: new HeaderList() };
   return new WebSocketSession<unknown>({
     plan: {
-      maskKey: role === "client" ? nextMaskKey : undefined,
+      ...(role === "client" ? { role, maskKey: nextMaskKey } : { role }),
       options: resolveSessionOptions(options),
       timers: timers ?? new Timers(clock),
       run,

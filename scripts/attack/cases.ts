@@ -32,8 +32,8 @@ export interface AttackCase {
   /** How much memory may grow, in MiB, when it is not 32. */
   readonly gate?: number;
   /**
-   * So many connections are held open, on each of which the gate is above what TCP alone costs: on
-   * Deno 9000 of them are 50 MiB before anything of ours comes. @default {0}
+   * So many connections are held open, and what TCP alone costs for each of them is added to the gate:
+   * on Deno 9000 of them are 50 MiB before anything of ours comes. @default {0}
    */
   readonly holds?: number;
   /** Attacks, and returns what came of it; throws if that is wrong. */

@@ -51,7 +51,7 @@ function peer(runtime: RuntimeName, compress: boolean, work: string): Contestant
   return compress ? null : one(`Deno.upgradeWebSocket${suffix(work)}`, "deno.ts");
 }
 
-/** What no WebSocket in JavaScript over the runtime's sockets can exceed. */
+/** What ours cannot exceed over the runtime's sockets. */
 function ceiling(work: Work): Contestant {
   return {
     name: work.kind === "handshake" ? "sockets and crypto.subtle alone" : "sockets alone",

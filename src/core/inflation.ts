@@ -19,9 +19,9 @@ export class Inflation {
     if (isWhole) this.#whole = this.#assembler.finishWhole(piece);
     else this.#assembler.push(piece);
   };
-  /** The inflater works on the last piece; then `#isDone` says that this was done. */
+  /** The inflater works on the last piece; then `#isDue` says that this is to be completed. */
   #work: Promise<void> | null = null;
-  #isDone = false;
+  #isDue = false;
   /** What went wrong while it worked. */
   #fault: { readonly error: unknown } | null = null;
   /** What a message amounts to, if it came out in one piece. */
@@ -37,9 +37,9 @@ export class Inflation {
     return this.#work;
   }
 
-  /** Whether the inflater has been at work, and {@linkcode Inflation.complete} has to be called. */
-  get isDone(): boolean {
-    return this.#isDone;
+  /** Whether the inflater has done its work, and {@linkcode Inflation.complete} has to be called. */
+  get isDue(): boolean {
+    return this.#isDue;
   }
 
   /**
@@ -59,7 +59,7 @@ export class Inflation {
 
   /** Ends the piece that took its time; throws what {@linkcode Inflation.take} would have. */
   complete(): void {
-    this.#isDone = false;
+    this.#isDue = false;
     if (this.#fault !== null) throw toProtocolError(this.#fault.error);
   }
 
@@ -73,17 +73,17 @@ export class Inflation {
   /** Forgets the piece in work. */
   discard(): void {
     this.#work = null;
-    this.#isDone = false;
+    this.#isDue = false;
   }
 
-  #wait(piece: Promise<void>): void {
-    const work: Promise<void> = piece.then(
+  #wait(inflating: Promise<void>): void {
+    const work: Promise<void> = inflating.then(
       () => null,
       (error) => ({ error }),
     ).then((fault) => {
       if (this.#work !== work) return; // discarded meanwhile
       this.#work = null;
-      this.#isDone = true;
+      this.#isDue = true;
       this.#fault = fault;
     });
     this.#work = work;

@@ -33,9 +33,9 @@ const wide: WordMask = {
 let mask = narrow;
 
 /**
- * Chooses words of 64 bits, or of 32, for all sessions. The wide ones are BigInts: V8 keeps them in
- * registers, and masks twice as fast; JavaScriptCore makes an object of each, and takes a hundred times
- * as long.
+ * Chooses words of 64 bits, or of 32, for all sessions. The wide ones are BigInts: V8, once it has
+ * compiled this, keeps them in registers, and needs half to two thirds of the time; JavaScriptCore makes
+ * an object of each, and takes a hundred times as long.
  */
 export function useWideWords(isWide: boolean): void {
   mask = isWide ? wide : narrow;

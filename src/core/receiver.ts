@@ -108,7 +108,7 @@ export class Receiver {
   get hasInput(): boolean {
     if (this.#at < this.#input.length) return true;
     const inflation = this.#inflation;
-    return inflation !== null && (inflation.work !== null || inflation.isDone);
+    return inflation !== null && (inflation.work !== null || inflation.isDue);
   }
 
   /** Settles when there is something to do again; `null` if the inflater does not work. */
@@ -131,7 +131,7 @@ export class Receiver {
     const inflation = this.#inflation;
     if (inflation === null) return this.#readFrames();
     if (inflation.work !== null) return null;
-    const received = inflation.isDone ? this.#completeInflated(inflation) : null;
+    const received = inflation.isDue ? this.#completeInflated(inflation) : null;
     return received ?? this.#readFrames();
   }
 

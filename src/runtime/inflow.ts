@@ -71,7 +71,7 @@ export class Inflow implements ConnFlow {
 
   /** Bytes arrived; they belong to the reader. */
   receive(bytes: Uint8Array): void {
-    if (this.#isClosed || this.#end !== null || bytes.length === 0) return;
+    if (this.#isClosed || bytes.length === 0) return;
     if (this.#sink !== null && !this.#isHeld) {
       this.#isHeld = !this.#sink.data(bytes);
       // Most sinks are ready again before the next bytes come: one more chunk is kept, if need be.
@@ -115,6 +115,7 @@ export class Inflow implements ConnFlow {
 
   /** Once, and never while the sink still waits. */
   #tellEnd(sink: ConnSink): void {
+    if (this.#sink !== sink) return;
     this.#sink = null;
     const error = this.#isClosed ? undefined : this.#end?.error;
     if (error === undefined) sink.end();

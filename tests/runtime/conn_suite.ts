@@ -224,6 +224,26 @@ export function testConn(name: string, transport: Transport): void {
       });
     });
 
+    test("a sink that closes the connection while it takes bytes is told of the end once", async () => {
+      await withPair(transport, async (client, server) => {
+        if (server.push === undefined) return;
+        await client.write(Uint8Array.of(1));
+        await isPending(new Promise(() => {})); // it has arrived before the sink is there
+        const events: string[] = [];
+        server.push({
+          data() {
+            events.push("data");
+            server.close();
+            return true;
+          },
+          end: () => void events.push("end"),
+          fail: () => void events.push("fail"),
+        });
+        await isPending(new Promise(() => {}));
+        assertEquals(events, ["data", "end"]);
+      });
+    });
+
     test("FIN from one end leaves the other direction open", async () => {
       await withPair(transport, async (client, server) => {
         await client.write(Uint8Array.of(1));

@@ -2,8 +2,7 @@
  * What the runtime's sockets alone allow: no frame is read, unmasked, copied or made here. So many
  * bytes that come are a message, and for each one its answer, which is known, is written; the request
  * is not looked at, either, but where handshakes are measured, its key is hashed as ours has to be, by
- * `crypto.subtle`. Nothing that speaks WebSocket in JavaScript over these sockets can be faster. Its
- * argument is the load, as in load.ts.
+ * `crypto.subtle`. Ours can't be faster than that. Its argument is the load, as in load.ts.
  *
  * @module
  */
@@ -15,7 +14,7 @@ import { broadcastPayload, echoFrame, repeatFrame, requestFrame } from "../known
 import type { Work } from "../load.ts";
 
 /** Writes all of it, or keeps what the system does not take now. */
-type Write = (bytes: Uint8Array) => void | Promise<void>;
+type Write = (bytes: Uint8Array) => void;
 
 // The answer to the one key that the load has (RFC 6455 section 1.3).
 const ACCEPTED = new TextEncoder().encode(
@@ -58,23 +57,25 @@ class Peer {
     this.#write = write;
   }
 
-  take(count: number): void | Promise<void> {
+  take(count: number): void {
     if (!this.#isOpen) {
       this.#isOpen = true;
       all.add(this);
-      return work.kind === "handshake" ? this.#accept() : this.#write(ACCEPTED);
+      if (work.kind === "handshake") void this.#accept();
+      else this.#write(ACCEPTED);
+      return;
     }
     this.#received += count;
     const messages = Math.floor(this.#received / size);
     if (messages === 0) return;
     this.#received -= messages * size;
     if (work.kind === "echo") return this.#write(replies.subarray(0, messages * reply));
-    for (const peer of all) void peer.#write(replies);
+    for (const peer of all) peer.#write(replies);
   }
 
   async #accept(): Promise<void> {
     await crypto.subtle.digest("SHA-1", HASHED);
-    if (all.has(this)) await this.#write(ACCEPTED);
+    if (all.has(this)) this.#write(ACCEPTED);
   }
 
   left(): void {
@@ -84,7 +85,8 @@ class Peer {
 
 /** The little of Bun that is used here; there are no types of it in this project. */
 interface BunSocket {
-  data: { peer: Peer; rest: Uint8Array };
+  /** `rest` is what the system has not taken yet. */
+  data: { peer: Peer; rest: Uint8Array[] };
   write(bytes: Uint8Array): number;
   setNoDelay(on: boolean): void;
 }
@@ -92,36 +94,57 @@ interface BunNet {
   listen(options: object): { readonly port: number };
 }
 
-const NOTHING = new Uint8Array(0);
-
 function listenOnBun(bun: BunNet): number {
+  const flush = (socket: BunSocket): void => {
+    const { rest } = socket.data;
+    while (rest.length > 0) {
+      const count = Math.max(0, socket.write(rest[0]));
+      if (count < rest[0].length) {
+        rest[0] = rest[0].subarray(count);
+        return;
+      }
+      rest.shift();
+    }
+  };
   const write = (socket: BunSocket, bytes: Uint8Array): void => {
-    socket.data.rest = bytes.subarray(Math.max(0, socket.write(bytes)));
+    if (socket.data.rest.push(bytes) === 1) flush(socket);
   };
   const socket = {
     open(socket: BunSocket) {
       socket.setNoDelay(true);
-      socket.data = { peer: new Peer((bytes) => write(socket, bytes)), rest: NOTHING };
+      socket.data = { peer: new Peer((bytes) => write(socket, bytes)), rest: [] };
     },
-    data: (socket: BunSocket, bytes: Uint8Array) => void socket.data.peer.take(bytes.length),
-    drain: (socket: BunSocket) => write(socket, socket.data.rest),
+    data: (socket: BunSocket, bytes: Uint8Array) => socket.data.peer.take(bytes.length),
+    drain: flush,
     close: (socket: BunSocket) => socket.data.peer.left(),
   };
   return bun.listen({ hostname: "127.0.0.1", port: 0, socket }).port;
 }
 
+/** Deno writes part of it at a time. */
+function denoWriter(conn: Deno.Conn): Write {
+  const rest: Uint8Array[] = [];
+  const flush = async (): Promise<void> => {
+    while (rest.length > 0) {
+      const count = await conn.write(rest[0]);
+      if (count < rest[0].length) rest[0] = rest[0].subarray(count);
+      else rest.shift();
+    }
+  };
+  return (bytes) => {
+    if (rest.push(bytes) === 1) flush().catch(() => {}); // the reader is told, too
+  };
+}
+
 function listenOnDeno(): number {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const write = async (conn: Deno.Conn, bytes: Uint8Array): Promise<void> => {
-    for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
-  };
   const serve = async (conn: Deno.TcpConn): Promise<void> => {
     conn.setNoDelay(true);
-    const peer = new Peer((bytes) => write(conn, bytes));
+    const peer = new Peer(denoWriter(conn));
     const buffer = new Uint8Array(READ_SIZE);
     try {
       for (let size = await conn.read(buffer); size !== null; size = await conn.read(buffer)) {
-        await peer.take(size);
+        peer.take(size);
       }
     } finally {
       peer.left();
@@ -143,8 +166,8 @@ function listenOnDeno(): number {
 
 async function listenOnNode(): Promise<number> {
   const server = net.createServer({ noDelay: true }, (socket) => {
-    const peer = new Peer((bytes) => void socket.write(bytes));
-    socket.on("data", (bytes: Buffer) => void peer.take(bytes.length));
+    const peer = new Peer((bytes) => socket.write(bytes));
+    socket.on("data", (bytes: Buffer) => peer.take(bytes.length));
     socket.on("error", () => {});
     socket.on("close", () => peer.left());
   });
