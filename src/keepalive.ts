@@ -60,8 +60,8 @@ export class Keepalive {
   }
 
   /** Bytes arrived, or the session has begun to read again. */
-  received(): void {
-    this.#lastReceived = this.#owner.timers.now();
+  received(now: number = this.#owner.timers.now()): void {
+    this.#lastReceived = now;
   }
 
   /** A pong arrived; one that answers no ping of ours means nothing (5.5.3). */

@@ -200,8 +200,9 @@ export class SessionEngine<Session> implements Owner {
   }
 
   onBytes(bytes: Uint8Array): void {
-    this.keepalive.received();
-    this.#turns.received(bytes.length);
+    const now = this.timers.now(); // once: on Deno it costs as much as a short frame
+    this.keepalive.received(now);
+    this.#turns.received(bytes.length, now);
     this.protocol.receive(bytes);
     this.#pump();
   }

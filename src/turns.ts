@@ -42,8 +42,9 @@ export class Turns {
   }
 
   /** Bytes have arrived, after a wait in which the others could work. */
-  received(size: number): void {
+  received(size: number, now: number): void {
     this.#frames = 0;
+    this.#started = now;
     this.#bytes += size;
   }
 
@@ -55,12 +56,12 @@ export class Turns {
   /** Whether there is time for another frame; if not, the others get theirs. */
   hasTime(): boolean {
     if (this.#isYielding) return false;
-    if (this.#frames === 0) this.#started = this.#owner.timers.now();
     if (!this.#isOver()) return true;
     this.#isYielding = true;
     this.#owner.timers.sharedTurn().then(() => {
       this.#frames = 0;
       this.#bytes = 0;
+      this.#started = this.#owner.timers.now();
       this.#isYielding = false;
       this.#owner.onTurn();
     });
