@@ -11,7 +11,6 @@ import { Closing, type ClosingOwner } from "./closing.ts";
 import type { Compression } from "./compression.ts";
 import type { CloseStatus } from "./core/close.ts";
 import { CloseCode } from "./core/close_code.ts";
-import { useWideWords } from "./core/mask_words.ts";
 import type { Message } from "./core/message.ts";
 import { type Event, Protocol, type State } from "./core/protocol.ts";
 import type { PreparedMessage } from "./core/prepared_message.ts";
@@ -19,13 +18,13 @@ import { ClosedError, rejected, TimeoutError } from "./errors.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
 import { Intake, type IntakeOwner } from "./intake.ts";
 import { Keepalive, type KeepaliveOwner } from "./keepalive.ts";
-import { hasWideWords } from "./masking.ts";
 import type { ResolvedSessionOptions } from "./options.ts";
 import { Outbox, type OutboxOwner } from "./outbox.ts";
 import type { Conn } from "./runtime/conn.ts";
+import { tuneCore } from "./tuning.ts";
 import { Turns, type TurnsOwner } from "./turns.ts";
 
-useWideWords(hasWideWords);
+tuneCore();
 
 type Owner = ClosingOwner & InboxOwner & IntakeOwner & KeepaliveOwner & OutboxOwner & TurnsOwner;
 

@@ -79,7 +79,11 @@ const PARTS: Readonly<Record<string, Part>> = {
   },
 
   clock: { files: ["src/clock.ts"], values: ["runtime"] },
-  masking: { files: ["src/masking.ts"], values: ["runtime"] },
+  tuning: {
+    files: ["src/tuning.ts"],
+    values: ["core", "runtime"],
+    builtins: /^node:buffer$/,
+  },
   base: {
     files: [
       "src/address.ts",
@@ -106,7 +110,7 @@ const PARTS: Readonly<Record<string, Part>> = {
       "src/streams.ts",
       "src/turns.ts",
     ],
-    values: ["core", "clock", "masking", "zlib", "base", "session"],
+    values: ["core", "clock", "tuning", "zlib", "base", "session"],
     types: ["conn", "codec"],
   },
   upgrade: {

@@ -10,8 +10,7 @@
 
 import process from "node:process";
 import { copyMasked, unmask } from "../../src/core/mask.ts";
-import { useWideWords } from "../../src/core/mask_words.ts";
-import { hasWideWords } from "../../src/masking.ts";
+import { tuneCore } from "../../src/tuning.ts";
 import { median } from "./benchmark.ts";
 import { requestFrame } from "./known_frames.ts";
 import type { EchoLoad } from "./load.ts";
@@ -29,7 +28,7 @@ const ROUNDS = 9;
 const KEY = 0x37fa213d;
 
 const { size, isText }: EchoLoad = JSON.parse(process.argv[2]);
-useWideWords(hasWideWords);
+tuneCore();
 
 const frame = requestFrame(size, isText);
 const output = new Uint8Array(frame.length);

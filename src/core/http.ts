@@ -5,6 +5,7 @@
  * @module
  */
 
+import { asciiScratch, decodeAscii } from "./ascii.ts";
 import type { BodyFraming } from "./body.ts";
 import { HandshakeError } from "./errors.ts";
 import { checkField, HeaderList, isSpace, isToken, isTokenByte } from "./headers.ts";
@@ -91,9 +92,6 @@ const TAB = 0x09;
 const SPACE = 0x20;
 const COLON = 0x3a;
 
-/** Where a head is put together that comes in one piece; what comes in more than one takes its own. */
-const shared = new Uint8Array(2048);
-
 /** What differs between the heads of requests and of responses. */
 interface HeadKind<Head> {
   /** Reads the first line; returns what makes the head of it and the fields. */
@@ -129,7 +127,7 @@ export class HeadReader<Head> {
   /** Makes the head from its fields; known once the first line has been read. */
   #finish: ((headers: HeaderList) => Head) | null = null;
   /** The bytes of the first line, then those of all fields as a {@linkcode HeaderList} wants them. */
-  #bytes = shared;
+  #bytes = asciiScratch;
   #filled = 0;
   /** Where the current line would begin if all of it had been kept. */
   #lineStart = 0;
@@ -171,7 +169,7 @@ export class HeadReader<Head> {
       if (i + 1 < bytes.length) this.rest = new Uint8Array(bytes.subarray(i + 1));
       return head;
     }
-    if (this.#bytes === shared) this.#grow(this.#filled + 64); // the next head is put there, too
+    if (this.#bytes === asciiScratch) this.#grow(this.#filled + 64); // it is not ours for long
     return null;
   }
 
@@ -432,7 +430,9 @@ function encodeHead(
 }
 
 function latin1(bytes: Uint8Array, length: number): string {
-  if (isAscii(bytes, length)) return decodeUtf8(bytes.subarray(0, length));
+  if (isAscii(bytes, length)) {
+    return bytes === asciiScratch ? decodeAscii(length) : decodeUtf8(bytes.subarray(0, length));
+  }
   let text = "";
   for (let i = 0; i < length; i++) text += String.fromCharCode(bytes[i]);
   return text;

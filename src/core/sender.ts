@@ -6,6 +6,7 @@
  * @module
  */
 
+import { asciiScratch, encodeAscii } from "./ascii.ts";
 import { ByteQueue, MAX_WRITE_SIZE } from "./byte_queue.ts";
 import { concat } from "./bytes.ts";
 import { encodeClose } from "./close.ts";
@@ -277,18 +278,18 @@ export class Sender {
     }
   }
 
-  /** Encodes a short text in its place; returns `false`, with nothing done, if it is not ASCII. */
+  /** Encodes a short text; returns `false`, with nothing done, if it is not ASCII. */
   #tryAscii(text: string, compress: boolean | undefined): boolean {
     const { length } = text;
-    if (length > MAX_ASCII || this.#deflating !== null || !isAscii(text)) return false;
+    if (length > MAX_ASCII || this.#deflating !== null) return false;
     if (this.#codec !== null && isWanted(this.#codec, length, compress)) return false;
+    if (!encodeAscii(text)) return false;
     const mask = this.#nextMask();
     const size = headerSize(length, mask !== null) + length;
     const at = this.#queue.reserve(size, length);
     const { tail } = this.#queue;
     const start = writeHead(tail, at, FIN | Opcode.Text, length, mask);
-    for (let i = 0; i < length; i++) tail[start + i] = text.charCodeAt(i);
-    if (mask !== null) copyMasked(tail, start, tail, start, length, mask);
+    copyMasked(tail, start, asciiScratch, 0, length, mask ?? 0);
     return true;
   }
 
@@ -363,11 +364,6 @@ export class Sender {
   #nextMask(): number | null {
     return this.#maskKey === null ? null : this.#maskKey();
   }
-}
-
-function isAscii(text: string): boolean {
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false;
-  return true;
 }
 
 function sizeOf(message: Waiting): number {

@@ -5,17 +5,14 @@
  * @module
  */
 
+import { asciiScratch, decodeAscii } from "./ascii.ts";
 import { MAX_CONTROL_PAYLOAD } from "./frame.ts";
-import { decodeUtf8 } from "./utf8.ts";
 
 /** Bytes decoded together at most: a part of a string may keep the whole of it alive. */
 const MAX_BATCH = 1024;
 
 /** Frames with longer payloads have longer headers. */
 const MAX_SHORT = MAX_CONTROL_PAYLOAD;
-
-/** Where payloads are gathered; done with before anybody else is. */
-const scratch = new Uint8Array(MAX_BATCH);
 
 /** FIN and the opcode of text. */
 const WHOLE_TEXT = 0x81;
@@ -60,9 +57,8 @@ export class TextBatch {
     let bits = 0;
     let mask = key ?? 0;
     while (true) {
-      for (let i = 0, shift = 24; i < length; i++, shift = (shift - 8) & 31) {
-        bits |= scratch[size++] = input[at + i] ^ (mask >>> shift);
-      }
+      bits |= unmaskInto(size, input, at, length, mask);
+      size += length;
       at += length;
       this.#end = at;
       if (at + headSize > input.length || input[at] !== WHOLE_TEXT) break;
@@ -75,7 +71,34 @@ export class TextBatch {
       at += headSize;
     }
     // Of bytes with a bit 7 each message decides for itself.
-    this.#text = (bits & 0x80) === 0 ? decodeUtf8(scratch.subarray(0, size)) : "";
+    this.#text = (bits & 0x80) === 0 ? decodeAscii(size) : "";
     this.#at = 0;
   }
+}
+
+/**
+ * Copies `length` bytes of `input[at]` to the scratch, XORed with the key. Returns the bits of all of
+ * them, of which the lowest eight count.
+ */
+function unmaskInto(
+  to: number,
+  input: Uint8Array,
+  at: number,
+  length: number,
+  key: number,
+): number {
+  const k0 = key >>> 24, k1 = key >>> 16, k2 = key >>> 8;
+  const end = at + (length & ~3);
+  let bits = 0;
+  for (; at < end; at += 4, to += 4) {
+    bits |= asciiScratch[to] = input[at] ^ k0;
+    bits |= asciiScratch[to + 1] = input[at + 1] ^ k1;
+    bits |= asciiScratch[to + 2] = input[at + 2] ^ k2;
+    bits |= asciiScratch[to + 3] = input[at + 3] ^ key;
+  }
+  const rest = length & 3;
+  if (rest > 0) bits |= asciiScratch[to] = input[at] ^ k0;
+  if (rest > 1) bits |= asciiScratch[to + 1] = input[at + 1] ^ k1;
+  if (rest > 2) bits |= asciiScratch[to + 2] = input[at + 2] ^ k2;
+  return bits;
 }

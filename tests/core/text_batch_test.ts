@@ -35,6 +35,10 @@ describe("TextBatch", () => {
     check(Array.from({ length: 500 }, (_, i) => `message ${i}`));
   });
 
+  test("unmasks texts of every length", () => {
+    check(Array.from({ length: 126 }, (_, i) => "abcdefg".repeat(18).slice(0, i)));
+  });
+
   test("leaves texts of more than 125 bytes to others, and goes on behind them", () => {
     const long = "x".repeat(126);
     check([long], [null]);
