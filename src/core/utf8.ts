@@ -9,11 +9,24 @@ import { CloseCode } from "./close_code.ts";
 import { ProtocolError } from "./errors.ts";
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const lenientDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** What a decoder puts in the place of bytes that are not UTF-8. */
+/** What the lenient decoder puts in the place of bytes that are not UTF-8. */
 const REPLACEMENT = "\ufffd";
+
+/** No string of V8 is longer, and what one runtime can't decode, none does. */
+const MAX_TEXT = 0x1fffffe8;
+
+let isLenientFirst = false;
+
+/**
+ * Lets {@linkcode decodeUtf8} try the lenient decoder first, from now on and for all sessions: where the
+ * strict one takes several times as long.
+ */
+export function useLenientDecoder(isFirst: boolean): void {
+  isLenientFirst = isFirst;
+}
 
 /** The UTF-8 bytes of `text`; a lone surrogate becomes U+FFFD, as everywhere on the web. */
 export function encodeUtf8(text: string): Uint8Array<ArrayBuffer> {
@@ -30,13 +43,23 @@ export function encodeUtf8Once(text: string): Uint8Array {
   return scratch.subarray(0, encoder.encodeInto(text, scratch).written);
 }
 
-/** The text in `bytes`. Throws a {@linkcode ProtocolError} with code 1007 if they are not UTF-8. */
+/**
+ * The text in `bytes`. Throws a {@linkcode ProtocolError}: with code 1007 if they are not UTF-8, with
+ * 1009 if no string can be so long.
+ */
 export function decodeUtf8(bytes: Uint8Array): string {
-  // The strict decoder of Deno takes up to eight times as long; those of the others, the same.
-  const text = decoder.decode(bytes);
-  if (!text.includes(REPLACEMENT)) return text;
+  if (bytes.length > MAX_TEXT) {
+    throw new ProtocolError(
+      `Text of ${bytes.length} bytes is more than the ${MAX_TEXT} that a string can hold`,
+      CloseCode.MessageTooBig,
+    );
+  }
   try {
-    return strictDecoder.decode(bytes); // it may be the sender's own
+    if (isLenientFirst) {
+      const text = lenientDecoder.decode(bytes);
+      if (!text.includes(REPLACEMENT)) return text; // else it may be the sender's own
+    }
+    return decoder.decode(bytes);
   } catch {
     throw invalidUtf8();
   }

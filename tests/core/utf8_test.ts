@@ -1,7 +1,7 @@
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ProtocolError } from "../../src/core/errors.ts";
-import { decodeUtf8, encodeUtf8, Utf8Validator } from "../../src/core/utf8.ts";
+import { decodeUtf8, encodeUtf8, useLenientDecoder, Utf8Validator } from "../../src/core/utf8.ts";
 import { cuts } from "../cuts.ts";
 import { CUT_TEXT, NOT_TEXT } from "./vectors.ts";
 import { hex, utf8 } from "./wire.ts";
@@ -88,55 +88,80 @@ describe("Utf8Validator", () => {
   });
 });
 
+/** Decodes by either decoder first, whichever this runtime would take. */
+function testBoth(name: string, body: () => void): void {
+  for (const isLenient of [false, true]) {
+    test(`${name} (${isLenient ? "lenient" : "strict"} decoder first)`, () => {
+      useLenientDecoder(isLenient);
+      try {
+        body();
+      } finally {
+        useLenientDecoder(false);
+      }
+    });
+  }
+}
+
 describe("decodeUtf8()", () => {
-  test("F-40 keeps a byte order mark", () => {
+  testBoth("F-40 keeps a byte order mark", () => {
     assertEquals(decodeUtf8(hex("efbbbf616263")), "\ufeffabc");
     assertEquals(decodeUtf8(hex("efbbbfefbbbf")), "\ufeff\ufeff");
   });
 
   for (const [bytes, why] of [...NOT_TEXT, ...CUT_TEXT.map((cut) => [cut, "cut"] as const)]) {
-    test(`F-40 fails for ${bytes}: ${why}`, () => {
+    testBoth(`F-40 fails for ${bytes}: ${why}`, () => {
       const decode = () => decodeUtf8(hex(bytes));
       assertEquals(assertThrows(decode, ProtocolError, "not valid UTF-8").closeCode, 1007);
     });
   }
 
-  test("F-40 keeps a replacement character that was sent", () => {
+  testBoth("F-40 keeps a replacement character that was sent", () => {
     assertEquals(decodeUtf8(hex("efbfbd")), "\ufffd");
     assertEquals(decodeUtf8(utf8("a\ufffdé😀\ufffd")), "a\ufffdé😀\ufffd");
     const decode = () => decodeUtf8(hex("efbfbd ff"));
     assertEquals(assertThrows(decode, ProtocolError, "not valid UTF-8").closeCode, 1007);
   });
 
-  test("agrees with the validator about all bytes in twos, and the bounds of three and four", () => {
-    const bounds = [0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xed, 0xef, 0xff];
-    const isText = (bytes: Uint8Array): boolean => {
-      const validator = new Utf8Validator();
-      try {
-        validator.push(bytes);
-        validator.finish();
-        return true;
-      } catch {
-        return false;
-      }
-    };
-    const check = (bytes: number[]): void => {
-      const wire = Uint8Array.from(bytes);
-      if (isText(wire)) assertEquals(encodeUtf8(decodeUtf8(wire)), wire);
-      else assertThrows(() => decodeUtf8(wire), ProtocolError, "not valid UTF-8", `${bytes}`);
-    };
-    for (let first = 0; first < 256; first++) {
-      for (let second = 0; second < 256; second++) check([first, second]);
-      for (const second of first < 0xc0 ? [] : bounds) {
-        for (const third of bounds) {
-          check([first, second, third]);
-          if (first >= 0xf0) { for (const fourth of bounds) check([first, second, third, fourth]); }
+  testBoth(
+    "agrees with the validator about all bytes in twos, and the bounds of three and four",
+    () => {
+      const bounds = [0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xed, 0xef, 0xff];
+      const isText = (bytes: Uint8Array): boolean => {
+        const validator = new Utf8Validator();
+        try {
+          validator.push(bytes);
+          validator.finish();
+          return true;
+        } catch {
+          return false;
+        }
+      };
+      const check = (bytes: number[]): void => {
+        const wire = Uint8Array.from(bytes);
+        if (isText(wire)) assertEquals(encodeUtf8(decodeUtf8(wire)), wire);
+        else assertThrows(() => decodeUtf8(wire), ProtocolError, "not valid UTF-8", `${bytes}`);
+      };
+      for (let first = 0; first < 256; first++) {
+        for (let second = 0; second < 256; second++) check([first, second]);
+        for (const second of first < 0xc0 ? [] : bounds) {
+          for (const third of bounds) {
+            check([first, second, third]);
+            if (first >= 0xf0) {
+              for (const fourth of bounds) check([first, second, third, fourth]);
+            }
+          }
         }
       }
-    }
+    },
+  );
+
+  test("refuses what no string can hold, before it looks at it", () => {
+    const decode = () => decodeUtf8(new Uint8Array(0x1fffffe9));
+    const error = assertThrows(decode, ProtocolError, "536870889 bytes is more than the 536870888");
+    assertEquals(error.closeCode, 1009);
   });
 
-  test("takes text of every length up to several words of memory", () => {
+  testBoth("takes text of every length up to several words of memory", () => {
     for (let length = 0; length < 70; length++) {
       const text = "a€".repeat(length).slice(0, length);
       assertEquals(decodeUtf8(encodeUtf8(text)), text);
