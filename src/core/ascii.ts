@@ -1,13 +1,16 @@
 /**
- * Short texts of ASCII alone, such as most messages and all heads, to bytes and back: the platform's
- * encoder and decoder, which must be ready for everything, take several times as long.
+ * Short texts of ASCII alone, such as most messages and most heads, to bytes and back: the platform's
+ * encoder and decoder, which must be ready for everything, take longer.
  *
  * @module
  */
 
 import { decodeUtf8 } from "./utf8.ts";
 
-/** Bytes on their way from one step to the next: done with before anybody else writes here. */
+/**
+ * Bytes on their way from one step to the next. Everybody's: no function of anybody else's may be called
+ * between writing here and reading.
+ */
 export const asciiScratch: Uint8Array<ArrayBuffer> = new Uint8Array(2048);
 
 /** Makes what decodes the first `length` of these bytes; none of those exceeds 0x7f. */
@@ -32,6 +35,7 @@ export function decodeAscii(length: number): string {
 export function encodeAscii(text: string): boolean {
   const { length } = text;
   if (length > asciiScratch.length) return false;
+  if (text.charCodeAt(0) > 0x7f) return false; // what is not ASCII is so most often from the start
   const unrolled = length & ~3;
   let bits = 0;
   let i = 0;

@@ -139,6 +139,8 @@ export class HeadReader<Head> {
   #size = 0;
   #sawCr = false;
   #skippedLine = false;
+  /** There is a head, or there never will be. */
+  #isDone = false;
 
   private constructor(limits: HeadLimits, kind: HeadKind<Head>) {
     this.#limits = limits;
@@ -161,8 +163,13 @@ export class HeadReader<Head> {
     return new HeadReader(limits, PROXY_RESPONSE);
   }
 
-  /** Adds bytes; returns the head once it is complete, and `null` before. */
+  /**
+   * Adds bytes; returns the head once it is complete, and `null` before. Behind that, and once it has
+   * thrown, it throws a `TypeError`.
+   */
   receive(bytes: Uint8Array): Head | null {
+    if (this.#isDone) throw new TypeError("Cannot receive: the head is complete, or was refused");
+    this.#isDone = true; // also if this throws: the bytes so far are not ours any more
     for (let i = 0; i < bytes.length; i++) {
       const head = this.#take(bytes[i]);
       if (head === null) continue;
@@ -170,6 +177,7 @@ export class HeadReader<Head> {
       return head;
     }
     if (this.#bytes === asciiScratch) this.#grow(this.#filled + 64); // it is not ours for long
+    this.#isDone = false;
     return null;
   }
 

@@ -283,8 +283,8 @@ export class Sender {
     const { length } = text;
     if (length > MAX_ASCII || this.#deflating !== null) return false;
     if (this.#codec !== null && isWanted(this.#codec, length, compress)) return false;
+    const mask = this.#nextMask(); // before: it is the caller's function, and the scratch is everybody's
     if (!encodeAscii(text)) return false;
-    const mask = this.#nextMask();
     const size = headerSize(length, mask !== null) + length;
     const at = this.#queue.reserve(size, length);
     const { tail } = this.#queue;

@@ -55,8 +55,13 @@ describe("decodeAscii()", () => {
 
   for (const [name, create] of Object.entries(decoders)) {
     test(`gives the text by the decoder ${name}`, () => {
-      useAsciiDecoder(create);
+      let calls = 0;
+      useAsciiDecoder((bytes) => {
+        const decode = create(bytes);
+        return (length) => (calls++, decode(length));
+      });
       check();
+      assertEquals(calls, 8);
     });
   }
 });

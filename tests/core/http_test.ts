@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { describe, test } from "node:test";
+import { encodeAscii } from "../../src/core/ascii.ts";
 import { HandshakeError } from "../../src/core/errors.ts";
 import { HeaderList } from "../../src/core/headers.ts";
 import {
@@ -55,6 +56,31 @@ describe("HeadReader.forRequests()", () => {
       "\x81\x80",
     ]);
     assertEquals(read(requests, REQUEST.slice(0, -1)), "incomplete");
+  });
+
+  test("holds its own bytes between pieces, whatever others read and write", () => {
+    for (let cut = 1; cut < REQUEST.length; cut++) {
+      const reader = HeadReader.forRequests(LIMITS);
+      assertEquals(reader.receive(latin1(REQUEST.slice(0, cut))), null);
+      encodeAscii("another's".repeat(200));
+      const head = reader.receive(latin1(REQUEST.slice(cut)));
+      assertEquals([head?.target, [...head!.headers]], [
+        "/chat?x",
+        [["host", "example.com"], ["x-a", "1"]],
+      ]);
+    }
+  });
+
+  test("takes nothing more behind a head, or behind what it refused", () => {
+    for (const text of [REQUEST, "GET / HTTP/1.1\r\nHost: a\r\nX: y\0"]) {
+      const reader = HeadReader.forRequests(LIMITS);
+      try {
+        reader.receive(latin1(text));
+      } catch (error) {
+        assert(error instanceof HandshakeError);
+      }
+      assertThrows(() => reader.receive(latin1("\r\n\r\n")), TypeError, "Cannot receive");
+    }
   });
 
   test("trims values, keeps empty ones, and other bytes above ASCII in them", () => {

@@ -31,6 +31,18 @@ describe("Sender", () => {
     assertThrows(() => sender.ping(hex("01")), TypeError, "the connection is gone");
   });
 
+  test("sends its own text, whatever the function that draws keys does", () => {
+    const other = createServer();
+    const maskKey = (): number => {
+      other.message("another's message");
+      return 0;
+    };
+    const sender = new Sender({ maskKey, maxPendingPongs: 1 });
+    sender.message("hello to the peer");
+    const [{ payload }] = decodeFrames("client", joinBytes(...takeAll(sender)));
+    assertEquals(payload, utf8("hello to the peer"));
+  });
+
   test("writes text, binary, ping, pong and Close frames", () => {
     const sender = createServer();
     assertStrictEquals(sender.take(), null);
