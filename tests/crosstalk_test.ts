@@ -32,12 +32,25 @@ function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** The payloads that belong to one connection; nothing else in the test looks like them. */
-function payloadsOf(peer: number, random: Random): Uint8Array[] {
+/** One message of a connection's own. */
+interface Own {
+  readonly opcode: 1 | 2;
+  readonly payload: Uint8Array;
+}
+
+/** The messages that belong to one connection; nothing else in the test looks like them. */
+function messagesOf(peer: number, random: Random): Own[] {
   return Array.from({ length: countOf(peer) }, (_, i) => {
+    if (!isSleeper(peer) && random() < 0.5) {
+      const text = `${peer}, ${i}: ${
+        `${peer * 100 + i} `.repeat(random() < 0.1 ? 300 : random() * 20)
+      }`;
+      return { opcode: 1, payload: latin1(text) };
+    }
     const shortOrLong = random() < 0.1 ? random() * 400_000 : 4 ** (random() * 7);
     const size = isSleeper(peer) ? 80_000 + random() * 170_000 : shortOrLong;
-    return joinBytes([peer, i], seededBytes(Math.floor(size), peer * 100 + i));
+    const payload = joinBytes([peer, i], seededBytes(Math.floor(size), peer * 100 + i));
+    return { opcode: 2, payload };
   });
 }
 
@@ -49,8 +62,8 @@ function countOf(peer: number): number {
   return isSleeper(peer) ? SLEEPER_MESSAGES : MESSAGES;
 }
 
-function framesOf(payloads: readonly Uint8Array[]): Uint8Array[] {
-  return payloads.map((payload) => encodeFrame({ opcode: 2, payload, mask: MASK }));
+function framesOf(messages: readonly Own[]): Uint8Array[] {
+  return messages.map((message) => encodeFrame({ ...message, mask: MASK }));
 }
 
 /** Everything that the server sends, read in the peer's own time. */
@@ -83,11 +96,11 @@ async function sendInPieces(
 async function exchange(server: Server, peer: number): Promise<void> {
   const random = seededRandom(peer + 1);
   await sleep(random() * 100);
-  const payloads = payloadsOf(peer, random);
+  const messages = messagesOf(peer, random);
   const close = encodeFrame({ opcode: 8, payload: Uint8Array.of(3, 232), mask: MASK });
   const conn = await dial({ hostname: "127.0.0.1", port: portOf(server) });
   // The first frames may come together with the request.
-  const all = joinBytes(latin1(REQUEST), ...framesOf(payloads));
+  const all = joinBytes(latin1(REQUEST), ...framesOf(messages));
   const sending = sendInPieces(conn, all, random);
   const isEchoed = (): boolean => echoed.get(peer) === countOf(peer);
   if (isSleeper(peer)) await until(isEchoed, 20_000);
@@ -99,14 +112,17 @@ async function exchange(server: Server, peer: number): Promise<void> {
   conn.close();
   const head = new TextDecoder("latin1").decode(received.subarray(0, 300)).indexOf("\r\n\r\n") + 4;
   const frames = decodeFrames("server", received.subarray(head));
-  const own = frames.filter(({ opcode }) => opcode === 2).map(({ payload }) => payload);
-  assertEquals(own.length, payloads.length);
-  for (const [i, payload] of own.entries()) assert(isSame(payload, payloads[i]), `${peer}, ${i}`);
-  for (const { opcode, payload } of frames) {
-    if (opcode !== 1) continue;
-    const text = new TextDecoder().decode(payload);
-    assert(/^tick \d+$|^(x{20000})$/.test(text), `${peer}: ${text.slice(0, 100)}`);
+  const own = frames.filter((frame) => frame.opcode !== 8 && !isForAll(frame));
+  assertEquals(own.length, messages.length);
+  for (const [i, { opcode, payload }] of own.entries()) {
+    const isOwn = opcode === messages[i].opcode && isSame(payload, messages[i].payload);
+    assert(isOwn, `${peer}, ${i}: ${new TextDecoder().decode(payload.subarray(0, 100))}`);
   }
+}
+
+/** Whether this is a broadcast. */
+function isForAll({ opcode, payload }: { opcode: number; payload: Uint8Array }): boolean {
+  return opcode === 1 && /^tick \d+$|^(x{20000})$/.test(new TextDecoder().decode(payload));
 }
 
 function isSame(left: Uint8Array, right: Uint8Array): boolean {
@@ -120,7 +136,7 @@ async function leave(server: Server, peer: number): Promise<void> {
   await sleep(random() * 100);
   const socket = await rawSocket(server);
   socket.pause();
-  socket.write(joinBytes(latin1(REQUEST), ...framesOf(payloadsOf(peer, random))));
+  socket.write(joinBytes(latin1(REQUEST), ...framesOf(messagesOf(peer, random))));
   await sleep(20 + random() * 100);
   socket.resetAndDestroy();
 }
@@ -133,12 +149,12 @@ describe("Sessions share buffers, and no byte", () => {
     const random = seededRandom(0);
     const server = await serve({ port: 0, onError: () => {} }, {
       async message(session, message) {
-        const bytes = message as Uint8Array;
+        const peer = typeof message === "string" ? parseInt(message) : message[0];
         if (random() < 0.3) await sleep(random() * 10);
-        const sent = session.send(bytes);
-        if (!isSleeper(bytes[0]) && random() < 0.5) await sent.catch(() => {});
+        const sent = session.send(message);
+        if (!isSleeper(peer) && random() < 0.5) await sent.catch(() => {});
         else sent.catch(() => {});
-        echoed.set(bytes[0], (echoed.get(bytes[0]) ?? 0) + 1);
+        echoed.set(peer, (echoed.get(peer) ?? 0) + 1);
       },
     });
     let tick = 0;
