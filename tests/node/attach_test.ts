@@ -362,6 +362,8 @@ describe("attach()", () => {
       await second.send(REQUEST);
       await first.ended;
       assertStringIncludes(first.text, "HTTP/1.1 408 ");
+      // As many refusals may be under way as handshakes: this one must be over on our side, too.
+      await until(() => sockets.stats().responses === 0);
       await sockets.shutdown();
       await second.ended;
       assertStringIncludes(second.text, "HTTP/1.1 503 ");
