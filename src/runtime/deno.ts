@@ -253,15 +253,14 @@ class DenoAcceptor implements Listener {
 
   // Not by iteration: that ends for good when the process runs out of file descriptors.
   async accept(): Promise<Conn | null> {
-    while (!this.#isClosed) {
-      try {
-        return new DenoSocket(await this.#listener.accept());
-      } catch (error) {
-        if (this.#isClosed) break;
-        if (!isAborted(error)) throw error;
-      }
+    if (this.#isClosed) return null;
+    try {
+      return new DenoSocket(await this.#listener.accept());
+    } catch (error) {
+      if (this.#isClosed) return null;
+      if (isAborted(error)) return LEFT;
+      throw error;
     }
-    return null;
   }
 
   close(): void {
@@ -270,6 +269,18 @@ class DenoAcceptor implements Listener {
     this.#listener.close();
   }
 }
+
+/**
+ * A connection that was gone before it could be accepted. Whoever accepts must know of it: many of them in
+ * a row take as much time as others.
+ */
+const LEFT: Conn = {
+  remoteAddr: undefined,
+  read: () => Promise.resolve(null),
+  write: () => Promise.reject(new Error("The client has left")),
+  closeWrite: () => Promise.reject(new Error("The client has left")),
+  close: () => {},
+};
 
 /** What `accept()` says of a connection that was gone before; asking for its address fails, too. */
 const GONE = ["ConnectionAborted", "ConnectionReset", "NotConnected"];

@@ -267,12 +267,18 @@ describe(`listen() and dial() of ${mod.runtimeName}`, () => {
     await client.write(Uint8Array.of(42));
     // Those before it, if the system hands them out at all, end at once.
     let first: number | undefined;
+    let accepted = 0;
     while (first === undefined) {
       const conn = (await listener.accept())!;
+      accepted++;
       first = (await conn.read().catch(() => null))?.[0];
+      await writeTo(conn, Uint8Array.of(1)).catch(() => {});
+      await conn.closeWrite().catch(() => {});
       conn.close();
     }
     assertEquals(first, 42);
+    // Each costs time, and must be known to whoever lets others have their turn.
+    if (mod.runtimeName === "deno") assertEquals(accepted, 51);
     client.close();
     listener.close();
   });
