@@ -10,32 +10,9 @@ import { hex } from "./wire.ts";
 const KEY = 0x81020304;
 const KEY_BYTES = hex("81020304");
 
-const LENGTHS = [
-  0,
-  1,
-  2,
-  3,
-  4,
-  5,
-  7,
-  8,
-  63,
-  64,
-  65,
-  66,
-  67,
-  68,
-  69,
-  70,
-  71,
-  72,
-  79,
-  80,
-  127,
-  128,
-  1000,
-  65_537,
-];
+/** Around every number of words, and longer than what is unrolled. */
+const LENGTHS = [0, 1, 2, 3, 4, 5, 7, 8, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 79, 80, 127, 128]
+  .concat(1000, 65_537);
 
 /** `payload` at an offset of a larger buffer, whose other bytes must not change. */
 function place(payload: Uint8Array, offset: number): { bytes: Uint8Array; around: () => number[] } {

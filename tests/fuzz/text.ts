@@ -11,7 +11,7 @@ import {
 } from "../../src/core/headers.ts";
 import { encodeRequest, encodeResponse, HeadReader } from "../../src/core/http.ts";
 import { acceptDeflate, offerDeflate } from "../../src/core/permessage_deflate.ts";
-import { decodeUtf8, Utf8Validator } from "../../src/core/utf8.ts";
+import { decodeUtf8, useLenientDecoder, Utf8Validator } from "../../src/core/utf8.ts";
 import { CUT_TEXT, NOT_TEXT } from "../core/vectors.ts";
 import { hex } from "../core/wire.ts";
 import { bytesOf, must, type Target, textOf } from "./target.ts";
@@ -19,7 +19,7 @@ import { bytesOf, must, type Target, textOf } from "./target.ts";
 const SAMPLES: readonly Uint8Array[] = [
   ...NOT_TEXT.map(([bytes]) => hex(bytes)),
   ...CUT_TEXT.map((bytes) => hex(bytes)),
-  ...["", "abc", "é€😀", "\u07ff\u0800\ud7ff\ue000\uffff\u{10000}\u{10ffff}\ufeff"]
+  ...["", "abc", "é€😀", "\ufffd", "\u07ff\u0800\ud7ff\ue000\uffff\u{10000}\u{10ffff}\ufeff"]
     .map((text) => new TextEncoder().encode(text)),
 ];
 
@@ -63,10 +63,13 @@ export const utf8: Target = {
     } catch {
       // it is not text
     }
-    must(
-      isFault(() => must(decodeUtf8(input) === expected, "other text")) === (expected === null),
-      "whole",
-    );
+    for (const isLenient of [true, false]) {
+      useLenientDecoder(isLenient);
+      must(
+        isFault(() => must(decodeUtf8(input) === expected, "other text")) === (expected === null),
+        `whole, ${isLenient ? "lenient" : "strict"} decoder first`,
+      );
+    }
     const validator = new Utf8Validator();
     let passed = 0;
     const failed = isFault(() => {
