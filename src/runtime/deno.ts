@@ -88,10 +88,14 @@ const MAX_LARGE_BYTES = 16_777_216;
 
 let largeBytes = 0;
 
-/** How many reads in a row must be small before the next one gets a shorter buffer. */
-function patience(): number {
-  return largeBytes < MAX_LARGE_BYTES / 2 ? 8 : 1;
-}
+/**
+ * With so much in use, who has read all that was there goes back to {@linkcode SMALL} at once: an idle
+ * connection would pin its buffer, and when thousands do, a busy one has to read 64 KiB by 512 bytes.
+ */
+const SCARCE_FROM = MAX_LARGE_BYTES / 4;
+
+/** Else so many reads in a row must be small before the next one gets a shorter buffer. */
+const PATIENCE = 8;
 
 const NOTHING = new Uint8Array(0);
 
@@ -187,17 +191,17 @@ class DenoSocket implements Conn, ConnFlow {
 
   #resize(): void {
     const { length } = this.#buffer;
+    if (this.#filled === length) return this.#useBuffer(Math.min(length * 4, LARGE));
+    if (length === SMALL) return;
+    if (largeBytes >= SCARCE_FROM) return this.#useBuffer(SMALL);
     if (this.#filled >= length / 8) this.#smallReads = 0;
-    if (this.#filled === length) this.#useBuffer(Math.min(length * 4, LARGE));
-    else if (this.#filled < length / 8 && ++this.#smallReads >= patience()) {
-      this.#smallReads = 0;
-      this.#useBuffer(Math.max(length / 4, SMALL));
-    }
+    else if (++this.#smallReads >= PATIENCE) this.#useBuffer(Math.max(length / 4, SMALL));
   }
 
   #useBuffer(size: number): void {
     const { length } = this.#buffer;
     const more = size - length;
+    this.#smallReads = 0;
     if (more === 0 || largeBytes + more > MAX_LARGE_BYTES) return;
     largeBytes += more;
     this.#buffer = new Uint8Array(size);

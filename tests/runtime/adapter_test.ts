@@ -259,6 +259,27 @@ describe(`listen() and dial() of ${mod.runtimeName}`, () => {
     listener.close();
   });
 
+  test("M-2 connections that idle after 64 KiB leave a busy one the room to read", async () => {
+    const listener = await mod.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr as TcpAddr;
+    const bytes = new Uint8Array(65_536);
+    const ends: Conn[] = [];
+    let reads = 0;
+    for (let i = 0; i < 300; i++) {
+      const client = await mod.dial({ hostname: "127.0.0.1", port });
+      const server = (await listener.accept())!;
+      ends.push(client, server);
+      await client.write(bytes);
+      reads = 0;
+      for (let missing = bytes.length; missing > 0; reads++) {
+        missing -= (await server.read())!.length;
+      }
+      void server.read().catch(() => {}); // idle, with a buffer that waits
+    }
+    assert(reads < 40, `${reads} reads for 64 KiB`); // by 512 bytes it would be 128
+    for (const end of [...ends, listener]) end.close();
+  });
+
   test("M-14 connections reset before they are accepted do not fail the listener", async () => {
     const listener = await mod.listen({ hostname: "127.0.0.1", port: 0 });
     const { port } = listener.addr as TcpAddr;
