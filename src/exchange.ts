@@ -14,7 +14,8 @@ import {
 } from "./core/handshake.ts";
 import { HandshakeError } from "./core/errors.ts";
 import type { RequestHead } from "./core/http.ts";
-import { respond, type ResponderOptions, toResponse } from "./http_responder.ts";
+import { respond, type ResponderOptions } from "./http_responder.ts";
+import { encodeRefusal } from "./refusal.ts";
 import type { ReceivedHead } from "./request_info.ts";
 import type { Conn } from "./runtime/conn.ts";
 
@@ -78,7 +79,7 @@ export class Http1Exchange implements Exchange {
   }
 
   async refuse(refusal: Response | HandshakeError, options: RefusalOptions): Promise<void> {
-    const response = refusal instanceof HandshakeError ? toResponse(refusal) : refusal;
+    const response = refusal instanceof HandshakeError ? encodeRefusal(refusal) : refusal;
     // Whatever the method, the reason is told: nothing follows on this connection.
     await respond(this.#conn, response, { ...options, method: "GET" });
   }

@@ -62,25 +62,19 @@ export async function readBody(
   return body.bytes;
 }
 
-/** The response that refuses a handshake. */
-export function toResponse(error: HandshakeError): Response {
-  const headers = new Headers([["content-type", "text/plain; charset=utf-8"]]);
-  for (const [name, value] of error.headers) headers.append(name, value);
-  return new Response(`${error.message}\n`, { status: error.status ?? 400, headers });
-}
-
 /**
- * Writes a complete response and ends the connection in a way that lets the client read it. Never
- * rejects for what the client does; an error of the response's body stream cuts the response off
- * and is thrown.
+ * Writes a complete response, or one that is there as bytes, and ends the connection in a way that lets
+ * the client read it. Never rejects for what the client does; an error of the response's body stream
+ * cuts the response off and is thrown.
  */
 export async function respond(
   conn: Conn,
-  response: Response,
+  response: Response | Uint8Array,
   { method, ...options }: ResponderOptions,
 ): Promise<void> {
   await answer(conn, options, async (write) => {
-    await writeResponse(write, response, method, options.timers);
+    if (response instanceof Uint8Array) await write(response);
+    else await writeResponse(write, response, method, options.timers);
     await linger(conn, options.timers);
   });
 }

@@ -11,9 +11,10 @@ import type { Timer, Timers } from "./clock.ts";
 import { HandshakeError } from "./core/errors.ts";
 import { isUpgradeRequest } from "./core/handshake.ts";
 import { type Exchange, Http1Exchange, type Open } from "./exchange.ts";
-import { readBody, respond, toResponse } from "./http_responder.ts";
+import { readBody, respond } from "./http_responder.ts";
 import { LookaheadConn } from "./lookahead.ts";
 import type { ResolvedSessionOptions } from "./options.ts";
+import { encodeRefusal, refusalAfter } from "./refusal.ts";
 import { type ReceivedHead, toWebRequest } from "./request_info.ts";
 import { type Addr, type Conn, prepend } from "./runtime/conn.ts";
 import { readRequestHead, upgrade, type Upgraded, type UpgradePolicy } from "./upgrade.ts";
@@ -122,7 +123,7 @@ export class Incoming<Data> {
     // Half of a 101 may be under way, or TLS has not come far enough to carry an answer.
     const isReadable = !this.#isSecure || this.#conn.hasReceived || this.#exchange !== null;
     if (this.#isAccepting || !isReadable || !mayAnswer) return this.#abandon(error);
-    void this.#refuse(error, toResponse(error));
+    void this.#refuse(error, error);
   }
 
   /** Ends the connection at once, whatever stage it is in. */
@@ -166,6 +167,7 @@ export class Incoming<Data> {
     });
     if (result instanceof Response) {
       cancellation.check();
+      if (result.status === 0) throw new TypeError("accept returned Response.error()");
       return await this.#refuse(refusedBy(result), result);
     }
     if (!await this.#accept(result)) return;
@@ -237,10 +239,7 @@ export class Incoming<Data> {
   }
 
   async #fail(error: unknown): Promise<void> {
-    if (!(error instanceof HandshakeError)) this.#context.onError(error);
-    const refusal = error instanceof HandshakeError
-      ? error
-      : new HandshakeError("Internal Server Error", { status: 500, cause: error });
+    const refusal = refusalAfter(error, this.#context.onError);
     await this.#refuse(refusal, refusal);
   }
 
@@ -259,7 +258,7 @@ export class Incoming<Data> {
     const limits = { timers, writeStallTimeout, handshakeTimeout };
     try {
       if (this.#exchange === null) {
-        const response = answer instanceof Response ? answer : toResponse(answer);
+        const response = answer instanceof Response ? answer : encodeRefusal(answer);
         await respond(this.#conn, response, { ...limits, method });
       } else await this.#exchange.refuse(answer, limits);
     } catch (error) {

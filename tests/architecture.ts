@@ -121,6 +121,7 @@ const PARTS: Readonly<Record<string, Part>> = {
       "src/cancellation.ts",
       "src/exchange.ts",
       "src/http_responder.ts",
+      "src/refusal.ts",
       "src/incoming.ts",
       "src/lookahead.ts",
       "src/origin.ts",

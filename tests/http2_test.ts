@@ -4,7 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import http2 from "node:http2";
 import https from "node:https";
 import { describe, test } from "node:test";
-import { connect, type RequestInfo, type WebSocketSession } from "../mod.ts";
+import { connect, HandshakeError, type RequestInfo, type WebSocketSession } from "../mod.ts";
 import { attach, type AttachOptions } from "../src/node.ts";
 import {
   certificates,
@@ -240,6 +240,17 @@ describe("attach() to a server of node:http2", () => {
       {
         accept: () => {
           throw new Error("no database");
+        },
+      },
+      {},
+      500,
+      "Internal Server Error",
+    ],
+    [
+      "when accept throws what no answer can carry",
+      {
+        accept: () => {
+          throw new HandshakeError("no", { status: 204 });
         },
       },
       {},

@@ -6,6 +6,7 @@ import {
   connect,
   type Handler,
   HandshakeError,
+  type HandshakeErrorInit,
   serve,
   type ServeOptions,
   type Server,
@@ -15,6 +16,8 @@ import {
 import { type MemoryConn, MemoryListener } from "../src/runtime/memory.ts";
 import { latin1 } from "./latin1.ts";
 import { clientFrame, RawPeer, REQUEST, requestWith } from "./raw_peer.ts";
+
+const PLAIN = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
 
 const echo: Handler = async (session) => {
   for await (const message of session) await session.send(message);
@@ -241,6 +244,66 @@ describe("serve()", () => {
     }
   });
 
+  const unwritable: [what: string, init: HandshakeErrorInit][] = [
+    ["101", { status: 101 }],
+    ["204, which has no body", { status: 204 }],
+    ["999", { status: 999 }],
+    ["NaN", { status: NaN }],
+    ["a line break in a field", { status: 403, headers: [["x", "a\r\nb: c"]] }],
+    ["a name that is no token", { status: 403, headers: [["x y", "a"]] }],
+  ];
+  for (const [what, init] of unwritable) {
+    test(`a HandshakeError that no answer can carry (${what}) is a 500, and reaches onError`, async () => {
+      const fail = (): never => {
+        throw new HandshakeError("secret", init);
+      };
+      for (const [request, options] of [[REQUEST, { accept: fail }], [PLAIN, { fetch: fail }]]) {
+        const errors: unknown[] = [];
+        const onError = (error: unknown): void => void errors.push(error);
+        await withServer({ ...options as object, onError }, echo, async (server) => {
+          const [status, text] = await answer(server, request as string);
+          assertEquals(status, 500);
+          assert(!text.includes("secret"));
+          assertEquals(errors.map((error) => error instanceof TypeError), [true]);
+        });
+      }
+    });
+  }
+
+  test("a HandshakeError that accept throws is the answer, but for the fields of the connection", async () => {
+    const accept = (): never => {
+      throw new HandshakeError("not ♥ you", {
+        status: 403,
+        headers: [["X-B", "1"], ["Content-Length", "9"], ["Transfer-Encoding", "chunked"], [
+          "X-a",
+          "2",
+        ]],
+      });
+    };
+    await withServer({ accept }, echo, async (server) => {
+      const [, text] = await answer(server, REQUEST);
+      assertEquals(text.split("\r\n"), [
+        "HTTP/1.1 403 Forbidden",
+        "content-type: text/plain; charset=utf-8",
+        "x-b: 1",
+        "x-a: 2",
+        "connection: close",
+        "content-length: 12",
+        "",
+        "not \xe2\x99\xa5 you\n",
+      ]);
+    });
+  });
+
+  test("Response.error() from accept is a 500, and reaches onError", async () => {
+    const errors: unknown[] = [];
+    const onError = (error: unknown): void => void errors.push(error);
+    await withServer({ accept: () => Response.error(), onError }, echo, async (server) => {
+      assertEquals((await answer(server, REQUEST))[0], 500);
+      assertEquals(`${errors}`, "TypeError: accept returned Response.error()");
+    });
+  });
+
   test("N-2 frames that come before accept has decided are delivered after open", async () => {
     let decide!: () => void;
     const decided = new Promise<void>((resolve) => decide = resolve);
@@ -332,7 +395,6 @@ describe("serve()", () => {
     assertEquals(await conns[3].read().catch(() => null), null);
     for (const conn of conns) conn.close(); // there is room again
     await pause();
-    assertEquals(server.stats().responses, 0);
     const late = new TextDecoder().decode((await (await send(wrong[0])).read())!);
     assertStringIncludes(late, "HTTP/1.1 401 ");
     for (const conn of conns) conn.close();

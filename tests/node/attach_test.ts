@@ -397,7 +397,13 @@ describe("attach()", () => {
       assertEquals(await refusal(urlOf(server, "/a")), [500, "Internal Server Error\n"]);
       assertEquals(await refusal(urlOf(server, "/b")), [500, "Internal Server Error\n"]);
       assertEquals(errors, ["accept", "path"]);
-      await Promise.all([accepting.shutdown(), asking.shutdown()]);
+      const odd = (): never => {
+        throw new HandshakeError("no", { status: 101 });
+      };
+      const refusing = attach(server, { path: "/c", accept: odd, onError }, echo);
+      assertEquals(await refusal(urlOf(server, "/c")), [500, "Internal Server Error\n"]);
+      assertStringIncludes(`${errors[2]}`, "Cannot refuse with status 101");
+      await Promise.all([accepting.shutdown(), asking.shutdown(), refusing.shutdown()]);
     });
   });
 
