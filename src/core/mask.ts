@@ -5,10 +5,14 @@
  * @module
  */
 
-import { scratch, SCRATCH_SIZE, xorScratch, xorWords } from "./mask_words.ts";
+import { WordBuffer, xorWords } from "./mask_words.ts";
 
 /** Below this many bytes a plain loop beats setting up a view of words. */
-const WORDS_FROM = 64;
+export const WORDS_FROM = 64;
+
+/** Up to so many bytes are masked on their way here and on, and not where they go. */
+const SCRATCH_SIZE = 16_384;
+const scratch = new WordBuffer(SCRATCH_SIZE);
 
 /**
  * XORs `bytes` in place with the masking key, a 32-bit number whose first octet on the wire is its
@@ -65,29 +69,25 @@ export function copyMasked(
   if (length > SCRATCH_SIZE) applyMask(target.subarray(at, at + length), key);
 }
 
-/** A copy of `length` bytes of `source`, from `start` on, XORed with the key; an array of its own. */
-export function unmask(
-  source: Uint8Array,
-  start: number,
-  length: number,
-  key: number,
-): Uint8Array<ArrayBuffer> {
-  if (length < WORDS_FROM || length > SCRATCH_SIZE || key === 0) {
-    const copy = new Uint8Array(length);
-    copyMasked(copy, 0, source, start, length, key);
-    return copy;
-  }
-  return inScratch(source.subarray(start, start + length), key).slice();
-}
-
 /**
  * The bytes XORed with the key; valid until the next call. Asking a new array for its buffer costs more
  * than copying a few KiB.
  */
 function inScratch(bytes: Uint8Array, key: number): Uint8Array<ArrayBuffer> {
-  scratch.set(bytes);
-  xorScratch((bytes.length + 7) >> 3, inPlatformOrder(key));
-  return scratch.subarray(0, bytes.length);
+  scratch.bytes.set(bytes);
+  scratch.xor(0, (bytes.length + 7) >> 3, inPlatformOrder(key));
+  return scratch.bytes.subarray(0, bytes.length);
+}
+
+/** Like {@linkcode applyMask}, for the bytes of `buffer` from `start` to `end`. */
+export function applyMaskWithin(buffer: WordBuffer, start: number, end: number, key: number): void {
+  if (key === 0) return;
+  const first = Math.min((start + 7) & ~7, end);
+  maskBytes(buffer.bytes, start, first, key);
+  const aligned = rotateKey(key, first - start);
+  const count = (end - first) >> 3;
+  if (count > 0) buffer.xor(first, count, inPlatformOrder(aligned));
+  maskBytes(buffer.bytes, first + (count << 3), end, aligned);
 }
 
 /** The key as seen from payload position `phase` on. */

@@ -5,61 +5,50 @@
  * @module
  */
 
-/** How long {@linkcode scratch} is, in bytes. */
-export const SCRATCH_SIZE = 16_384;
-
-/** Bytes to work on that nobody else has. */
-export const scratch: Uint8Array<ArrayBuffer> = new Uint8Array(SCRATCH_SIZE);
-
-/** A way to XOR. `count` is in units of eight bytes, `at` a multiple of eight, the key in memory order. */
-interface WordMask {
-  xor(buffer: ArrayBufferLike, at: number, count: number, key: number): void;
-  xorScratch(count: number, key: number): void;
-}
-
-const narrowScratch = new Int32Array(scratch.buffer);
-const wideScratch = new BigInt64Array(scratch.buffer);
-
-const narrow: WordMask = {
-  xor: (buffer, at, count, key) => xorNarrow(new Int32Array(buffer, at, 2 * count), count, key),
-  xorScratch: (count, key) => xorNarrow(narrowScratch, count, key),
-};
-
-const wide: WordMask = {
-  xor: (buffer, at, count, key) => xorWide(new BigInt64Array(buffer, at, count), count, key),
-  xorScratch: (count, key) => xorWide(wideScratch, count, key),
-};
-
-let mask = narrow;
+let isWide = false;
 
 /**
  * Chooses words of 64 bits, or of 32, for all sessions. The wide ones are BigInts: V8, once it has
  * compiled this, keeps them in registers, and needs half to two thirds of the time; JavaScriptCore makes
  * an object of each, and takes a hundred times as long.
  */
-export function useWideWords(isWide: boolean): void {
-  mask = isWide ? wide : narrow;
+export function useWideWords(areWide: boolean): void {
+  isWide = areWide;
 }
 
-/** XORs `8 * count` bytes from a multiple of eight on with the key, which is in memory order. */
-export function xorWords(
-  buffer: ArrayBufferLike,
-  at: number,
-  count: number,
-  key: number,
-): void {
-  mask.xor(buffer, at, count, key);
+/**
+ * XORs `8 * count` bytes of a buffer, from a multiple of eight on, with the key, which is in memory
+ * order.
+ */
+export function xorWords(buffer: ArrayBufferLike, at: number, count: number, key: number): void {
+  if (isWide) xorWide(new BigInt64Array(buffer, at, count), 0, count, key);
+  else xorNarrow(new Int32Array(buffer, at, 2 * count), 0, 2 * count, key);
 }
 
-/** XORs the first `8 * count` bytes of {@linkcode scratch} with the key, which is in memory order. */
-export function xorScratch(count: number, key: number): void {
-  mask.xorScratch(count, key);
+/** Bytes to work on, with their words: a view costs more than XORing a KiB. */
+export class WordBuffer {
+  /** The bytes. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly #narrow: Int32Array<ArrayBuffer>;
+  readonly #wide: BigInt64Array<ArrayBuffer>;
+
+  /** `size` is a multiple of eight. */
+  constructor(size: number) {
+    this.bytes = new Uint8Array(size);
+    this.#narrow = new Int32Array(this.bytes.buffer);
+    this.#wide = new BigInt64Array(this.bytes.buffer);
+  }
+
+  /** Like {@linkcode xorWords}. */
+  xor(at: number, count: number, key: number): void {
+    if (isWide) xorWide(this.#wide, at >> 3, (at >> 3) + count, key);
+    else xorNarrow(this.#narrow, at >> 2, (at >> 2) + 2 * count, key);
+  }
 }
 
-function xorNarrow(words: Int32Array, count: number, key: number): void {
-  const end = 2 * count;
-  const unrolled = end & ~7;
-  let i = 0;
+function xorNarrow(words: Int32Array, start: number, end: number, key: number): void {
+  const unrolled = start + ((end - start) & ~7);
+  let i = start;
   for (; i < unrolled; i += 8) {
     words[i] ^= key;
     words[i + 1] ^= key;
@@ -76,16 +65,16 @@ function xorNarrow(words: Int32Array, count: number, key: number): void {
 const pair = new Int32Array(2);
 const pairAsOne = new BigInt64Array(pair.buffer);
 
-function xorWide(words: BigInt64Array, count: number, key: number): void {
+function xorWide(words: BigInt64Array, start: number, end: number, key: number): void {
   pair[0] = pair[1] = key;
   const twice = pairAsOne[0];
-  const unrolled = count & ~3;
-  let i = 0;
+  const unrolled = start + ((end - start) & ~3);
+  let i = start;
   for (; i < unrolled; i += 4) {
     words[i] ^= twice;
     words[i + 1] ^= twice;
     words[i + 2] ^= twice;
     words[i + 3] ^= twice;
   }
-  for (; i < count; i++) words[i] ^= twice;
+  for (; i < end; i++) words[i] ^= twice;
 }

@@ -8,7 +8,7 @@
 import { CloseCode } from "./close_code.ts";
 import { ProtocolError } from "./errors.ts";
 import { Opcode } from "./frame.ts";
-import { applyMask, unmask } from "./mask.ts";
+import { ReadWindow } from "./read_window.ts";
 import { decodeUtf8, Utf8Validator } from "./utf8.ts";
 
 /**
@@ -53,6 +53,13 @@ export interface MessageLimits {
 /** The opcode of a message's first frame. */
 export type MessageOpcode = typeof Opcode.Text | typeof Opcode.Binary;
 
+const window = new ReadWindow();
+
+/** Says that other bytes are in `input` now. */
+export function renewInput(input: Uint8Array): void {
+  window.renew(input);
+}
+
 /** Less than this, in bytes, is not worth room for more: thousands may send the first piece and wait. */
 const SMALL = 1024;
 
@@ -94,12 +101,8 @@ export class MessageAssembler {
     length: number,
     key: number,
   ): Message {
-    if (opcode === Opcode.Text) {
-      const text = bytes.subarray(start, start + length);
-      applyMask(text, key);
-      return decodeUtf8(text);
-    }
-    return unmask(bytes, start, length, key);
+    if (opcode === Opcode.Text) return decodeUtf8(window.unmaskOnce(bytes, start, length, key));
+    return window.unmask(bytes, start, length, key);
   }
 
   /** Begins a message; its first frame is announced with {@linkcode MessageAssembler.announce}. */

@@ -24,6 +24,7 @@ import {
   MessageAssembler,
   type MessageLimits,
   type MessageOpcode,
+  renewInput,
 } from "./message.ts";
 import type { Inflater } from "./permessage_deflate.ts";
 import { TextBatch } from "./text_batch.ts";
@@ -121,6 +122,7 @@ export class Receiver {
     this.#input = bytes;
     this.#at = 0;
     texts.renew(bytes);
+    renewInput(bytes);
   }
 
   /**

@@ -1,9 +1,10 @@
-import { describe, test } from "node:test";
+import { describe } from "node:test";
 import { assertEquals } from "@std/assert";
-import { applyMask, copyMasked, unmask } from "../../src/core/mask.ts";
-import { useWideWords } from "../../src/core/mask_words.ts";
+import { applyMask, applyMaskWithin, copyMasked } from "../../src/core/mask.ts";
+import { WordBuffer } from "../../src/core/mask_words.ts";
 import { seededBytes, seededRandom } from "../cuts.ts";
 import { xor } from "../frames.ts";
+import { testBothWidths } from "./both_widths.ts";
 import { hex } from "./wire.ts";
 
 /** Each octet of it is different, and the first has its highest bit set. */
@@ -22,40 +23,29 @@ function place(payload: Uint8Array, offset: number): { bytes: Uint8Array; around
   return { bytes, around: () => [...all.subarray(0, offset), ...all.subarray(-8)] };
 }
 
-/** Masks with words of either width, whichever this runtime would take. */
-function testBoth(name: string, body: () => void): void {
-  for (const isWide of [false, true]) {
-    test(`${name} (words of ${isWide ? 64 : 32} bits)`, () => {
-      useWideWords(isWide);
-      try {
-        body();
-      } finally {
-        useWideWords(false);
-      }
-    });
-  }
-}
-
 describe("applyMask()", () => {
-  testBoth("masks the Hello of RFC 6455 section 5.7", () => {
+  testBothWidths("masks the Hello of RFC 6455 section 5.7", () => {
     const bytes = hex("48656c6c6f");
     applyMask(bytes, 0x37fa213d);
     assertEquals(bytes, hex("7f9f4d5158"));
   });
 
-  testBoth("XORs octet i with octet i modulo 4 of the key, at any length and alignment", () => {
-    for (const length of LENGTHS) {
-      const payload = seededBytes(length, length + 1);
-      for (let offset = 0; offset < 8; offset++) {
-        const { bytes, around } = place(payload, offset);
-        applyMask(bytes, KEY);
-        assertEquals(bytes, xor(payload, KEY_BYTES), `length ${length}, offset ${offset}`);
-        assertEquals(around(), new Array(offset + 8).fill(0xee));
+  testBothWidths(
+    "XORs octet i with octet i modulo 4 of the key, at any length and alignment",
+    () => {
+      for (const length of LENGTHS) {
+        const payload = seededBytes(length, length + 1);
+        for (let offset = 0; offset < 8; offset++) {
+          const { bytes, around } = place(payload, offset);
+          applyMask(bytes, KEY);
+          assertEquals(bytes, xor(payload, KEY_BYTES), `length ${length}, offset ${offset}`);
+          assertEquals(around(), new Array(offset + 8).fill(0xee));
+        }
       }
-    }
-  });
+    },
+  );
 
-  testBoth("goes on at any phase, also one beyond 32 bits", () => {
+  testBothWidths("goes on at any phase, also one beyond 32 bits", () => {
     const payload = seededBytes(300, 1);
     for (const phase of [0, 1, 2, 3, 4, 5, 6, 7, 2 ** 31 + 1, 2 ** 32 + 2, 2 ** 52 + 3]) {
       const before = new Uint8Array(phase % 4);
@@ -68,7 +58,7 @@ describe("applyMask()", () => {
     }
   });
 
-  testBoth("masks pieces as it masks the whole", () => {
+  testBothWidths("masks pieces as it masks the whole", () => {
     const payload = seededBytes(1000, 2);
     const random = seededRandom(3);
     const pieces = payload.slice();
@@ -80,7 +70,7 @@ describe("applyMask()", () => {
     assertEquals(pieces, xor(payload, KEY_BYTES));
   });
 
-  testBoth("unmasks what it has masked", () => {
+  testBothWidths("unmasks what it has masked", () => {
     for (const key of [0, 1, 0xff, 0x01020304, 0x7fffffff, 0x80000000, 0xffffffff]) {
       const bytes = seededBytes(200, key);
       applyMask(bytes, key);
@@ -89,7 +79,7 @@ describe("applyMask()", () => {
     }
   });
 
-  testBoth("F-3 leaves everything as it is under key 0", () => {
+  testBothWidths("F-3 leaves everything as it is under key 0", () => {
     const bytes = seededBytes(100, 4);
     applyMask(bytes, 0, 1);
     assertEquals(bytes, seededBytes(100, 4));
@@ -100,7 +90,7 @@ describe("applyMask()", () => {
 const COPIED = [...LENGTHS, 16_383, 16_384, 16_385];
 
 describe("copyMasked()", () => {
-  testBoth("writes a masked copy to any place, from any place, and nothing else", () => {
+  testBothWidths("writes a masked copy to any place, from any place, and nothing else", () => {
     for (const length of COPIED) {
       const source = seededBytes(length + 7, length);
       for (let start = 0; start < 8; start++) {
@@ -118,20 +108,20 @@ describe("copyMasked()", () => {
   });
 });
 
-describe("unmask()", () => {
-  testBoth("returns an array of its own", () => {
-    for (const length of COPIED) {
-      const source = seededBytes(length + 7, length);
-      const payload = source.slice(3, 3 + length);
-      for (const [key, expected] of [[KEY, xor(payload, KEY_BYTES)], [0, payload]] as const) {
-        const first = unmask(source, 3, length, key);
-        assertEquals(first, expected, `length ${length}, key ${key}`);
-        assertEquals(first.buffer.byteLength, length);
-        // What comes next must not change it.
-        unmask(seededBytes(length, 99), 0, length, 0xdeadbeef);
-        assertEquals(first, expected);
+describe("applyMaskWithin()", () => {
+  testBothWidths("masks in place, from any place to any place, and nothing else", () => {
+    for (const length of LENGTHS) {
+      for (let start = 0; start < 9; start++) {
+        const buffer = new WordBuffer((length + start + 15) & ~7);
+        buffer.bytes.set(seededBytes(buffer.bytes.length, length));
+        const before = buffer.bytes.slice();
+        applyMaskWithin(buffer, start, start + length, KEY);
+        const payload = before.subarray(start, start + length);
+        payload.set(xor(payload, KEY_BYTES));
+        assertEquals(buffer.bytes, before, `length ${length}, start ${start}`);
+        applyMaskWithin(buffer, start, start + length, 0);
+        assertEquals(buffer.bytes, before);
       }
-      assertEquals(source, seededBytes(length + 7, length));
     }
   });
 });

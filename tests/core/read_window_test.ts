@@ -1,0 +1,68 @@
+import { assertEquals } from "@std/assert";
+import { describe } from "node:test";
+import { ReadWindow } from "../../src/core/read_window.ts";
+import { seededBytes } from "../cuts.ts";
+import { xor } from "../frames.ts";
+import { testBothWidths } from "./both_widths.ts";
+import { hex } from "./wire.ts";
+
+const KEY = 0x81020304;
+const KEY_BYTES = hex("81020304");
+
+/** On both sides of every way in which a payload may be unmasked. */
+const LENGTHS = [0, 1, 2, 3, 4, 5, 63, 64, 65, 71, 72, 73, 1000, 16_383, 16_384, 16_385, 65_537];
+
+describe("ReadWindow", () => {
+  testBothWidths("unmask() returns an array of its own, and leaves the read as it was", () => {
+    const window = new ReadWindow();
+    for (const length of LENGTHS) {
+      for (const start of [0, 3, 8]) {
+        const input = seededBytes(length + start + 7, length);
+        const payload = input.slice(start, start + length);
+        for (const [key, expected] of [[KEY, xor(payload, KEY_BYTES)], [0, payload]] as const) {
+          window.renew(input); // of one payload only once
+          const first = window.unmask(input, start, length, key);
+          assertEquals(first, expected, `length ${length}, start ${start}, key ${key}`);
+          assertEquals(first.buffer.byteLength, length);
+          window.unmask(seededBytes(length, 99), 0, length, 0xdeadbeef);
+          assertEquals(first, expected, "what comes next must not change it");
+        }
+        assertEquals(input, seededBytes(length + start + 7, length));
+      }
+    }
+  });
+
+  testBothWidths("unmaskOnce() gives the same bytes", () => {
+    const window = new ReadWindow();
+    for (const length of LENGTHS) {
+      for (const key of [KEY, 0]) {
+        const input = seededBytes(length + 10, length);
+        const payload = input.slice(3, 3 + length);
+        const expected = key === 0 ? payload : xor(payload, KEY_BYTES);
+        assertEquals(window.unmaskOnce(input, 3, length, key), expected, `length ${length}`);
+      }
+    }
+  });
+
+  testBothWidths("every payload of a read is right, whoever's reads come in between", () => {
+    const window = new ReadWindow();
+    const reads = [1, 2, 3].map((seed) => ({ input: seededBytes(50_000, seed), at: 0, seed }));
+    const sizes = seededBytes(2000, 7);
+    for (const [i, size] of sizes.entries()) {
+      const read = reads[sizes[(i * 7) % sizes.length] % 3];
+      const length = i % 50 === 0 ? size * 80 : size; // now and then one that is longer than the window
+      if (read.at + length > read.input.length) {
+        // The same array, with other bytes in it: a connection's buffer that is read into again.
+        read.input.set(seededBytes(50_000, read.seed += 3));
+        read.at = 0;
+        window.renew(read.input);
+      }
+      const payload = read.input.slice(read.at, read.at + length);
+      const bytes = i % 2 === 0
+        ? window.unmask(read.input, read.at, length, KEY)
+        : window.unmaskOnce(read.input, read.at, length, KEY);
+      assertEquals(bytes, xor(payload, KEY_BYTES), `payload ${i} of ${length} bytes`);
+      read.at += length + 6;
+    }
+  });
+});
