@@ -7,7 +7,7 @@
 
 import { WordBuffer, xorWords } from "./mask_words.ts";
 
-/** Below this many bytes a plain loop beats setting up a view of words. */
+/** Below this many bytes a plain loop beats going by words. */
 export const WORDS_FROM = 64;
 
 /** Up to so many bytes are masked on their way here and on, and not where they go. */

@@ -218,8 +218,9 @@ export class Protocol {
   }
 
   /**
-   * Adds received bytes, however they are cut. They are borrowed, and changed in place, until
-   * `next()` has returned `null` or the last event; before that, `receive()` throws a `TypeError`.
+   * Adds received bytes, however they are cut. They are borrowed, and may be changed in place, until
+   * `next()` has returned `null` or the last event: nobody else may have the same array before.
+   * Until then `receive()` throws a `TypeError`.
    */
   receive(bytes: Uint8Array): void {
     if (this.hasInput) throw new TypeError("Cannot receive: earlier bytes wait for next()");

@@ -1,6 +1,6 @@
 /**
  * Payloads of the read that is being worked on, unmasked. They are copied together to where that goes by
- * words: a payload then costs no view of its own, each of which takes longer than masking a KiB.
+ * words: setting up views for each payload takes longer than masking a KiB.
  *
  * @module
  */
@@ -8,12 +8,18 @@
 import { applyMask, applyMaskWithin, copyMasked, WORDS_FROM } from "./mask.ts";
 import { WordBuffer } from "./mask_words.ts";
 
-/** Bytes of a read that are copied together; longer payloads go alone. */
+/** A read up to this length is copied as a whole; longer payloads go another way. */
 const SIZE = 16_384;
+
+/** Of longer reads so many bytes are copied together, or one payload. */
+const PART = 4096;
 
 const NOTHING = new Uint8Array(0);
 
-/** A part of one read. One window is enough for all connections: another's read counts for nothing. */
+/**
+ * One read, or a part of it. One window is enough for all connections: another's read counts for nothing.
+ * It keeps the last read alive.
+ */
 export class ReadWindow {
   readonly #words = new WordBuffer(SIZE);
   /** The read. */
@@ -37,15 +43,9 @@ export class ReadWindow {
     length: number,
     key: number,
   ): Uint8Array<ArrayBuffer> {
-    if (length < WORDS_FROM) {
+    if (length < WORDS_FROM || length > SIZE || key === 0) {
       const payload = new Uint8Array(length);
       copyMasked(payload, 0, input, start, length, key);
-      return payload;
-    }
-    if (key === 0 || length > SIZE) {
-      const payload = new Uint8Array(length);
-      payload.set(input.subarray(start, start + length));
-      applyMask(payload, key);
       return payload;
     }
     const at = this.#unmask(input, start, length, key);
@@ -65,17 +65,17 @@ export class ReadWindow {
 
   #unmask(input: Uint8Array, start: number, length: number, key: number): number {
     const isThere = input === this.#input && start >= this.#start && start + length <= this.#end;
-    if (!isThere) this.#move(input, start);
+    if (!isThere) this.#move(input, start, length);
     const at = start - this.#start;
     applyMaskWithin(this.#words, at, at + length, key);
     return at;
   }
 
-  #move(input: Uint8Array, start: number): void {
+  #move(input: Uint8Array, start: number, length: number): void {
     this.#input = input;
     const isWhole = input.length <= SIZE;
     this.#start = isWhole ? 0 : start;
-    this.#end = isWhole ? input.length : Math.min(input.length, start + SIZE);
+    this.#end = isWhole ? input.length : Math.min(input.length, start + Math.max(length, PART));
     this.#words.bytes.set(isWhole ? input : input.subarray(this.#start, this.#end));
   }
 }

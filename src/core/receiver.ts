@@ -117,7 +117,7 @@ export class Receiver {
     return this.#inflation === null ? null : this.#inflation.work;
   }
 
-  /** Adds received bytes; borrowed, and changed in place, until `next()` has returned `null`. */
+  /** Adds received bytes; borrowed, and maybe changed in place, until `next()` has returned `null`. */
   receive(bytes: Uint8Array): void {
     this.#input = bytes;
     this.#at = 0;
@@ -147,7 +147,7 @@ export class Receiver {
       if (this.inflating !== null) return null;
       break;
     }
-    this.#input = NOTHING; // an idle connection keeps no read buffer alive
+    this.#input = NOTHING; // idle connections keep no read buffers alive
     this.#at = 0;
     return null;
   }

@@ -44,6 +44,37 @@ describe("ReadWindow", () => {
     }
   });
 
+  testBothWidths("renew() is what tells it that other bytes are in the same array", () => {
+    const window = new ReadWindow();
+    for (const size of [200, 20_000]) {
+      const input = new Uint8Array(size);
+      for (const seed of [1, 2]) {
+        input.set(seededBytes(size, seed));
+        window.renew(input);
+        const expected = xor(input.subarray(6, 106), KEY_BYTES);
+        assertEquals(
+          window.unmask(input, 6, 100, KEY),
+          expected,
+          `${size} bytes, the ${seed}. time`,
+        );
+      }
+    }
+  });
+
+  testBothWidths(
+    "the payloads of one short read are right at any place, in between those of others",
+    () => {
+      const window = new ReadWindow();
+      const [a, b] = [seededBytes(4200, 1), seededBytes(3000, 2)];
+      for (let at = 0, length = 64; at + length < 3000; at += length + 7, length += 13) {
+        for (const input of [a, b]) {
+          const expected = xor(input.subarray(at, at + length), KEY_BYTES);
+          assertEquals(window.unmask(input, at, length, KEY), expected, `${length} bytes at ${at}`);
+        }
+      }
+    },
+  );
+
   testBothWidths("every payload of a read is right, whoever's reads come in between", () => {
     const window = new ReadWindow();
     const reads = [1, 2, 3].map((seed) => ({ input: seededBytes(50_000, seed), at: 0, seed }));

@@ -321,6 +321,28 @@ describe("Receiver's memory", () => {
     receiver.receive(null as unknown as Uint8Array);
     assertThrows(() => receiver.next(), TypeError);
   });
+
+  test("a read in the same array as the one before is another read", () => {
+    const receiver = create("server");
+    const place = new Uint8Array(500);
+    for (const opcode of [1, 2]) {
+      for (const [i, length] of [20, 20, 200, 200].entries()) {
+        const payload = new Uint8Array(length).fill(0x61 + i);
+        place.fill(0);
+        const bytes = encodeFrame({ opcode, payload, mask: MASK });
+        place.set(bytes);
+        place.set(
+          encodeFrame({ opcode: 9, payload: place.subarray(0, 0), mask: MASK }),
+          bytes.length,
+        );
+        receiver.receive(place);
+        const text = new TextDecoder().decode(payload);
+        const data = opcode === 1 ? text : payload;
+        assertEquals(receiver.next(), { type: "message", data } as Received);
+        receiver.discard();
+      }
+    }
+  });
 });
 
 /** Messages in fragments with control frames between them, and what they amount to. */
