@@ -83,8 +83,11 @@ const SMALL = 512;
 /** As long as reads fill their buffer, the next one gets four times as much, up to this. */
 const LARGE = 262_144;
 
-/** What all buffers may have above {@linkcode SMALL}; then connections do with what they have. */
+/** What all buffers may have above {@linkcode SMALL}. */
 const MAX_LARGE_BYTES = 16_777_216;
+
+/** Nobody gets more than this part of what is left, so that the last ones still get something. */
+const LARGEST_PART = 1 / 16;
 
 let largeBytes = 0;
 
@@ -202,7 +205,7 @@ class DenoSocket implements Conn, ConnFlow {
     const { length } = this.#buffer;
     const more = size - length;
     this.#smallReads = 0;
-    if (more === 0 || largeBytes + more > MAX_LARGE_BYTES) return;
+    if (more === 0 || more > (MAX_LARGE_BYTES - largeBytes) * LARGEST_PART) return;
     largeBytes += more;
     this.#buffer = new Uint8Array(size);
   }
