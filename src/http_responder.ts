@@ -120,6 +120,15 @@ export const CONNECTION_HEADERS: ReadonlySet<string> = new Set([
   "transfer-encoding",
 ]);
 
+/** What a response with these fields says of its connection; names are in lower case. */
+export function connectionField(
+  fields: readonly (readonly [name: string, value: string])[],
+): [name: string, value: string] {
+  // "A sender of Upgrade MUST also send an "Upgrade" connection option" (RFC 9110 section 7.8)
+  const isUpgrade = fields.some(([name]) => name === "upgrade");
+  return ["connection", isUpgrade ? "upgrade, close" : "close"];
+}
+
 async function writeResponse(
   write: Write,
   response: Response,
@@ -128,8 +137,7 @@ async function writeResponse(
 ): Promise<void> {
   const { status, statusText: reason } = response;
   const headers = [...response.headers].filter(([name]) => !CONNECTION_HEADERS.has(name));
-  // "A sender of Upgrade MUST also send an "Upgrade" connection option" (RFC 9110 section 7.8)
-  headers.push(["connection", response.headers.has("upgrade") ? "upgrade, close" : "close"]);
+  headers.push(connectionField(headers));
   const reader = response.body?.getReader();
   try {
     if (method === "HEAD" || BODILESS.has(status)) {

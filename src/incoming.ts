@@ -14,7 +14,7 @@ import { type Exchange, Http1Exchange, type Open } from "./exchange.ts";
 import { readBody, respond } from "./http_responder.ts";
 import { LookaheadConn } from "./lookahead.ts";
 import type { ResolvedSessionOptions } from "./options.ts";
-import { encodeRefusal, refusalAfter } from "./refusal.ts";
+import { checkAnswer, encodeRefusal, refusalAfter, toResponse } from "./refusal.ts";
 import { type ReceivedHead, toWebRequest } from "./request_info.ts";
 import { type Addr, type Conn, prepend } from "./runtime/conn.ts";
 import { readRequestHead, upgrade, type Upgraded, type UpgradePolicy } from "./upgrade.ts";
@@ -123,7 +123,8 @@ export class Incoming<Data> {
     // Half of a 101 may be under way, or TLS has not come far enough to carry an answer.
     const isReadable = !this.#isSecure || this.#conn.hasReceived || this.#exchange !== null;
     if (this.#isAccepting || !isReadable || !mayAnswer) return this.#abandon(error);
-    void this.#refuse(error, error);
+    // As a response it is ours in any case: no framework renders what comes from outside its request.
+    void this.#refuse(error, this.#exchange === null ? error : toResponse(error));
   }
 
   /** Ends the connection at once, whatever stage it is in. */
@@ -167,7 +168,7 @@ export class Incoming<Data> {
     });
     if (result instanceof Response) {
       cancellation.check();
-      if (result.status === 0) throw new TypeError("accept returned Response.error()");
+      checkAnswer(result, "accept");
       return await this.#refuse(refusedBy(result), result);
     }
     if (!await this.#accept(result)) return;
@@ -219,7 +220,7 @@ export class Incoming<Data> {
     const request = toWebRequest(head, isHttps, hasBody ? { body } : undefined);
     const response = await fetch(request);
     if (!(response instanceof Response)) throw new TypeError("fetch did not return a Response");
-    if (response.status === 0) throw new TypeError("fetch returned Response.error()");
+    checkAnswer(response, "fetch");
     await this.#respond(response, head.method);
   }
 
@@ -263,6 +264,7 @@ export class Incoming<Data> {
       } else await this.#exchange.refuse(answer, limits);
     } catch (error) {
       onError(error);
+      this.#conn.close();
     }
     this.#done();
   }

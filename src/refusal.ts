@@ -9,11 +9,9 @@ import { concat } from "./core/bytes.ts";
 import { HandshakeError } from "./core/errors.ts";
 import { checkField } from "./core/headers.ts";
 import { encodeResponse } from "./core/http.ts";
-import { BODILESS, CONNECTION_HEADERS } from "./http_responder.ts";
+import { BODILESS, CONNECTION_HEADERS, connectionField } from "./http_responder.ts";
 
 const encoder = new TextEncoder();
-
-const CONTENT_TYPE: readonly [string, string] = ["content-type", "text/plain; charset=utf-8"];
 
 /**
  * How to refuse after `error`: as it says if it is a {@linkcode HandshakeError}, else with 500. `onError`
@@ -21,48 +19,79 @@ const CONTENT_TYPE: readonly [string, string] = ["content-type", "text/plain; ch
  * throw anything.
  */
 export function refusalAfter(error: unknown, onError: (error: unknown) => void): HandshakeError {
+  const cause = error instanceof HandshakeError ? findFault(error) : error;
+  if (cause === null) return error as HandshakeError;
+  onError(cause);
+  return new HandshakeError("Internal Server Error", { status: 500, cause });
+}
+
+/** Why an error can't be told the client; `null` if it can. */
+function findFault(error: HandshakeError): TypeError | null {
+  const { status = 400, headers } = error;
   try {
-    if (!(error instanceof HandshakeError)) throw error;
-    checkWritable(error);
-    return error;
+    if (!Number.isInteger(status) || status < 200 || status > 599 || BODILESS.has(status)) {
+      throw new TypeError(
+        `Cannot refuse with status ${status}: it is not one from 200 to 599 that has a body`,
+      );
+    }
+    for (const [name, value] of headers) checkField(name, value);
+    return null;
   } catch (fault) {
-    onError(fault);
-    return new HandshakeError("Internal Server Error", { status: 500, cause: error });
+    return new TypeError((fault as TypeError).message, { cause: error });
   }
 }
 
-function checkWritable({ status = 400, headers }: HandshakeError): void {
-  const isFinal = Number.isInteger(status) && status >= 200 && status <= 599;
-  if (!isFinal || BODILESS.has(status)) {
-    throw new TypeError(
-      `Cannot refuse with status ${status}: it is not one from 200 to 599 that has a body`,
-    );
+/**
+ * Throws a `TypeError` for a response of the user's that can't be written; whoever makes its body learns
+ * that nobody reads it.
+ */
+export function checkAnswer(response: Response, whose: "accept" | "fetch"): void {
+  const { status, statusText, headers } = response;
+  try {
+    if (status === 0) throw new TypeError(`${whose} returned Response.error()`);
+    if (status < 200) {
+      throw new TypeError(`${whose} returned a Response with status ${status}, which is not final`);
+    }
+    if (response.body?.locked) {
+      throw new TypeError(`${whose} returned a Response whose body is being, or has been, read`);
+    }
+    checkField("reason", statusText);
+    for (const [name, value] of headers) checkField(name, value);
+  } catch (error) {
+    response.body?.cancel().catch(() => {});
+    throw error;
   }
-  for (const [name, value] of headers) checkField(name, value);
 }
 
 /**
  * The whole response as bytes. A flood is answered by thousands of these: a web `Response` with its
  * streams takes ten times as long.
  */
-export function encodeRefusal({ status = 400, headers, message }: HandshakeError): Uint8Array {
-  const body = encoder.encode(`${message}\n`);
-  const own = headers.map(([name, value]): [string, string] => [name.toLowerCase(), value])
-    .filter(([name]) => !CONNECTION_HEADERS.has(name) && name !== "content-length");
-  const isUpgrade = own.some(([name]) => name === "upgrade");
-  const fields: readonly (readonly [string, string])[] = [
-    CONTENT_TYPE,
-    ...own,
-    // "A sender of Upgrade MUST also send an "Upgrade" connection option" (RFC 9110 section 7.8)
-    ["connection", isUpgrade ? "upgrade, close" : "close"],
-    ["content-length", `${body.length}`],
-  ];
-  return concat([encodeResponse({ status, headers: fields }), body]);
+export function encodeRefusal(error: HandshakeError): Uint8Array {
+  const body = encoder.encode(bodyOf(error));
+  const fields = fieldsOf(error);
+  const head = encodeResponse({
+    status: error.status ?? 400,
+    headers: [...fields, connectionField(fields), ["content-length", `${body.length}`]],
+  });
+  return concat([head, body]);
 }
 
 /** The same for those who do not write HTTP/1.1. */
-export function toResponse({ status = 400, headers, message }: HandshakeError): Response {
-  const fields = new Headers([[...CONTENT_TYPE]]);
-  for (const [name, value] of headers) fields.append(name, value);
-  return new Response(`${message}\n`, { status, headers: fields });
+export function toResponse(error: HandshakeError): Response {
+  return new Response(bodyOf(error), { status: error.status ?? 400, headers: fieldsOf(error) });
+}
+
+function bodyOf({ message }: HandshakeError): string {
+  return `${message}\n`;
+}
+
+/** Names in lower case. */
+function fieldsOf({ headers }: HandshakeError): [name: string, value: string][] {
+  const own = headers.map(([name, value]): [string, string] => [name.toLowerCase(), value])
+    .filter(([name]) => !CONNECTION_HEADERS.has(name) && name !== "content-length");
+  if (!own.some(([name]) => name === "content-type")) {
+    own.unshift(["content-type", "text/plain; charset=utf-8"]);
+  }
+  return own;
 }

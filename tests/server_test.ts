@@ -244,6 +244,45 @@ describe("serve()", () => {
     }
   });
 
+  const unwritableResponses: [what: string, create: () => Response, message: string][] = [
+    ["Response.error()", () => Response.error(), " returned Response.error()"],
+    [
+      "a control character in a field",
+      () => new Response("no", { status: 403, headers: { "x-a": "a\x01b" } }),
+      "Header x-a has a value",
+    ],
+    [
+      "a body that has been read",
+      () => {
+        const response = new Response("no", { status: 403 });
+        response.body!.getReader();
+        return response;
+      },
+      "whose body is being, or has been, read",
+    ],
+  ];
+  if ("Deno" in globalThis) {
+    unwritableResponses.push([
+      "101, which only Deno lets one make",
+      () => new Response(null, { status: 101 }),
+      "101, which is not final",
+    ]);
+  }
+  for (const [what, create, message] of unwritableResponses) {
+    for (const whose of ["accept", "fetch"]) {
+      test(`a Response of ${whose} that can't be written (${what}) reaches onError, and hangs nobody`, async () => {
+        const errors: unknown[] = [];
+        const onError = (error: unknown): void => void errors.push(error);
+        await withServer({ [whose]: create, onError }, echo, async (server) => {
+          const [status, text] = await answer(server, whose === "accept" ? REQUEST : PLAIN);
+          assertEquals(status, 500, text);
+          assertEquals(errors.length, 1);
+          assertStringIncludes(`${errors}`, message);
+        });
+      });
+    }
+  }
+
   const unwritable: [what: string, init: HandshakeErrorInit][] = [
     ["101", { status: 101 }],
     ["204, which has no body", { status: 204 }],
@@ -265,6 +304,7 @@ describe("serve()", () => {
           assertEquals(status, 500);
           assert(!text.includes("secret"));
           assertEquals(errors.map((error) => error instanceof TypeError), [true]);
+          assertEquals(`${(errors[0] as Error).cause}`, "HandshakeError: secret");
         });
       }
     });
@@ -295,12 +335,16 @@ describe("serve()", () => {
     });
   });
 
-  test("Response.error() from accept is a 500, and reaches onError", async () => {
-    const errors: unknown[] = [];
-    const onError = (error: unknown): void => void errors.push(error);
-    await withServer({ accept: () => Response.error(), onError }, echo, async (server) => {
-      assertEquals((await answer(server, REQUEST))[0], 500);
-      assertEquals(`${errors}`, "TypeError: accept returned Response.error()");
+  test("a HandshakeError may say what its answer is made of", async () => {
+    const accept = (): never => {
+      throw new HandshakeError("{}", {
+        status: 403,
+        headers: [["Content-Type", "application/json"]],
+      });
+    };
+    await withServer({ accept }, echo, async (server) => {
+      const [, text] = await answer(server, REQUEST);
+      assertEquals(text.match(/content-type: .*/g), ["content-type: application/json"]);
     });
   });
 
@@ -395,6 +439,7 @@ describe("serve()", () => {
     assertEquals(await conns[3].read().catch(() => null), null);
     for (const conn of conns) conn.close(); // there is room again
     await pause();
+    assertEquals(server.stats().responses, 0);
     const late = new TextDecoder().decode((await (await send(wrong[0])).read())!);
     assertStringIncludes(late, "HTTP/1.1 401 ");
     for (const conn of conns) conn.close();

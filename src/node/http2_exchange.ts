@@ -82,7 +82,7 @@ class Http2Exchange implements Exchange {
     const response = refusal instanceof HandshakeError ? toResponse(refusal) : refusal;
     if (this.#event.stream.closed || this.#event.stream.destroyed) {
       this.#conn.close(); // the client has reset it: nobody's fault, and nobody to be told
-      return await response.body?.cancel();
+      return await response.body?.cancel().catch(() => {});
     }
     if (response.ok) return await this.#refuseInstead(response, options);
     await answer(this.#conn, options, async (write) => {
@@ -95,7 +95,7 @@ class Http2Exchange implements Exchange {
 
   /** "Any 2xx (Successful) response" would open the WebSocket for the client (RFC 9110 section 9.3.6). */
   async #refuseInstead({ status, body }: Response, options: RefusalOptions): Promise<void> {
-    await body?.cancel();
+    await body?.cancel().catch(() => {}); // it may have been read before
     await this.refuse(new HandshakeError("Internal Server Error", { status: 500 }), options);
     throw new TypeError(`Cannot refuse over HTTP/2 with status ${status}: that accepts`);
   }
