@@ -92,10 +92,14 @@ const LARGEST_PART = 1 / 16;
 let largeBytes = 0;
 
 /**
- * With so much in use, who has read all that was there goes back to {@linkcode SMALL} at once: an idle
- * connection would pin its buffer, and when thousands do, a busy one has to read 64 KiB by 512 bytes.
+ * With so much in use, who has read all that was there goes back to {@linkcode SMALL} at once, the first
+ * time: most are idle then, and would pin their buffers, and when thousands do, a busy one has to read 64
+ * KiB by 512 bytes. Who then gets a long buffer again is busy, and keeps it.
  */
 const SCARCE_FROM = MAX_LARGE_BYTES / 4;
+
+/** With so much in use, everybody goes back. */
+const RARE_FROM = 3 * SCARCE_FROM;
 
 /** Else so many reads in a row must be small before the next one gets a shorter buffer. */
 const PATIENCE = 8;
@@ -111,6 +115,8 @@ class DenoSocket implements Conn, ConnFlow {
   #filled = 0;
   /** How many reads in a row could have done with a shorter buffer. */
   #smallReads = 0;
+  /** It had a long buffer, and went back for others. */
+  #hasGivenUp = false;
   #isClosed = false;
   #sink: ConnSink | null = null;
 
@@ -196,7 +202,10 @@ class DenoSocket implements Conn, ConnFlow {
     const { length } = this.#buffer;
     if (this.#filled === length) return this.#useBuffer(Math.min(length * 4, LARGE));
     if (length === SMALL) return;
-    if (largeBytes >= SCARCE_FROM) return this.#useBuffer(SMALL);
+    if (largeBytes >= (this.#hasGivenUp ? RARE_FROM : SCARCE_FROM)) {
+      this.#hasGivenUp = true;
+      return this.#useBuffer(SMALL);
+    }
     if (this.#filled >= length / 8) this.#smallReads = 0;
     else if (++this.#smallReads >= PATIENCE) this.#useBuffer(Math.max(length / 4, SMALL));
   }
