@@ -77,7 +77,7 @@ export function encodeRefusal(error: HandshakeError): Uint8Array {
   return concat([head, body]);
 }
 
-/** The same for those who do not write HTTP/1.1. */
+/** The same as a web `Response`: for HTTP/2, and where nobody else may render it. */
 export function toResponse(error: HandshakeError): Response {
   return new Response(bodyOf(error), { status: error.status ?? 400, headers: fieldsOf(error) });
 }

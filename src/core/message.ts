@@ -8,7 +8,7 @@
 import { CloseCode } from "./close_code.ts";
 import { ProtocolError } from "./errors.ts";
 import { Opcode } from "./frame.ts";
-import { ReadWindow } from "./read_window.ts";
+import { readWindow } from "./read_window.ts";
 import { decodeUtf8, Utf8Validator } from "./utf8.ts";
 
 /**
@@ -53,13 +53,6 @@ export interface MessageLimits {
 /** The opcode of a message's first frame. */
 export type MessageOpcode = typeof Opcode.Text | typeof Opcode.Binary;
 
-const window = new ReadWindow();
-
-/** Says that other bytes are in `input` now. */
-export function renewInput(input: Uint8Array): void {
-  window.renew(input);
-}
-
 /** Less than this, in bytes, is not worth room for more: thousands may send the first piece and wait. */
 const SMALL = 1024;
 
@@ -101,8 +94,8 @@ export class MessageAssembler {
     length: number,
     key: number,
   ): Message {
-    if (opcode === Opcode.Text) return decodeUtf8(window.unmaskOnce(bytes, start, length, key));
-    return window.unmask(bytes, start, length, key);
+    if (opcode === Opcode.Text) return decodeUtf8(readWindow.unmaskOnce(bytes, start, length, key));
+    return readWindow.unmask(bytes, start, length, key);
   }
 
   /** Begins a message; its first frame is announced with {@linkcode MessageAssembler.announce}. */

@@ -16,10 +16,7 @@ const PART = 4096;
 
 const NOTHING = new Uint8Array(0);
 
-/**
- * One read, or a part of it. One window is enough for all connections: another's read counts for nothing.
- * It keeps the last read alive.
- */
+/** One read, or a part of it; keeps the last read alive. */
 export class ReadWindow {
   readonly #words = new WordBuffer(SIZE);
   /** The read. */
@@ -79,3 +76,6 @@ export class ReadWindow {
     this.#words.bytes.set(isWhole ? input : input.subarray(this.#start, this.#end));
   }
 }
+
+/** One window is enough for all connections: another's read counts for nothing. */
+export const readWindow: ReadWindow = new ReadWindow();

@@ -24,9 +24,9 @@ import {
   MessageAssembler,
   type MessageLimits,
   type MessageOpcode,
-  renewInput,
 } from "./message.ts";
 import type { Inflater } from "./permessage_deflate.ts";
+import { readWindow } from "./read_window.ts";
 import { TextBatch } from "./text_batch.ts";
 
 /**
@@ -122,7 +122,7 @@ export class Receiver {
     this.#input = bytes;
     this.#at = 0;
     texts.renew(bytes);
-    renewInput(bytes);
+    readWindow.renew(bytes);
   }
 
   /**
