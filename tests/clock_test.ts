@@ -155,10 +155,10 @@ test("A turn looks at sockets, also where what lies between two turns takes long
   await server!.write(Uint8Array.of(1));
   let turns = 0;
   for (; !isRead && turns < 40; turns++) {
-    for (const until = performance.now() + 6; performance.now() < until;);
+    for (const until = performance.now() + 25; performance.now() < until;);
     await systemClock.turn();
   }
-  assert(turns <= 7, `${turns} turns`);
+  assert(turns <= 3, `${turns} turns`);
   for (const conn of [client, server!]) conn.close();
   listener.close();
   await read;
