@@ -14,8 +14,8 @@
  * put collections off, and that looks like growth.
  * The honest client sends a message every 10 ms: 99 % of its echoes must come within 50 ms, those
  * counted that it could not send because it was still waiting. Beside it stands how late the client's
- * own timers were: it shares its core with the attacker. When all have left, the server's files must
- * be closed, too.
+ * own timers were: it shares its core with the attacker; and for how much of the time the host gave the
+ * server's core to other machines. When all have left, the server's files must be closed, too.
  *
  * @module
  */
@@ -26,7 +26,7 @@ import { joinBytes } from "../tests/frames.ts";
 import { runtimeCommand, type RuntimeName, RUNTIMES } from "../tests/toolchain.ts";
 import { type Attack, type AttackCase, CASES, soak } from "./attack/cases.ts";
 import type { Notes } from "./attack/honest_client.ts";
-import { countFiles, forgetPeak, readMemory } from "./attack/process_watch.ts";
+import { countFiles, forgetPeak, readMemory, stolenTime } from "./attack/process_watch.ts";
 import { frame, RawClient, repeat } from "./attack/raw_client.ts";
 import { installToolchain } from "./toolchain.ts";
 
@@ -79,6 +79,8 @@ interface Outcome {
   /** Milliseconds, without and with the attack. */
   readonly quiet: Latency;
   readonly attacked: Latency;
+  /** The part of the attack's time for which others had the server's core; `null` if not known. */
+  readonly stolen: number | null;
 }
 
 /** What the honest client saw, in milliseconds. */
@@ -231,6 +233,8 @@ async function attack(
     const files = countFiles(pid);
     watch.reset();
     let result = "";
+    const begun = performance.now();
+    const stolenBefore = hasTaskset ? stolenTime(0) : null;
     const attacked = await measureLatency(program.url, async () => {
       const target: Attack = { url: program.url, scale };
       const started = performance.now();
@@ -242,13 +246,16 @@ async function attack(
       result = `WRONG: ${error.message}`;
       return NO_ECHO;
     });
+    const stolen = stolenBefore === null
+      ? null
+      : (stolenTime(0)! - stolenBefore) / (performance.now() - begun);
     watch.look();
     const growth = watch.peak - baseline;
     const gate = gateOf(one, runtime);
     if (!result.startsWith("WRONG")) result += await leftFiles(pid, files);
     const isGood = !result.includes("WRONG") && growth <= gate &&
       attacked.p99 <= LATENCY_GATE;
-    return { result, isGood, growth, gate, quiet, attacked };
+    return { result, isGood, growth, gate, quiet, attacked, stolen };
   } finally {
     watch.stop();
     await program.stop();
@@ -272,13 +279,14 @@ function print(
   outcome: Outcome,
 ): void {
   const { id, what } = one;
-  const { isGood, growth, gate, quiet, attacked, result } = outcome;
+  const { isGood, growth, gate, quiet, attacked, stolen, result } = outcome;
+  const share = stolen === null ? "" : `, ${Math.round(stolen * 100)} % of the core stolen`;
   console.log(
     `${isGood ? "ok  " : "FAIL"} ${runtime.padEnd(5)} ${id.padEnd(5)} ${what.padEnd(66)} ` +
       `+${growth.toFixed(0).padStart(3)} of ${gate.toFixed(0).padStart(3)} MiB  ` +
       `p99 ${quiet.p99.toFixed(1).padStart(5)} → ${attacked.p99.toFixed(1).padStart(5)} ms ` +
       `(longest ${attacked.longest.toFixed(0).padStart(4)}, own lag ` +
-      `${attacked.lag.toFixed(0).padStart(3)})  ${result}`,
+      `${attacked.lag.toFixed(0).padStart(3)}${share})  ${result}`,
   );
 }
 

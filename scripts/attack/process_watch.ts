@@ -1,4 +1,9 @@
-/** What the system tells of a process: its memory, the most it had, its open files. @module */
+/**
+ * What the system tells of a process: its memory, the most it had, its open files; and of the core that
+ * it runs on.
+ *
+ * @module
+ */
 
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 
@@ -36,6 +41,20 @@ export function forgetPeak(pid: number): boolean {
 export function countFiles(pid: number): number | null {
   try {
     return readdirSync(`/proc/${pid}/fd`).length;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Milliseconds that a core was due to work and another machine on the same host had it, in steps of 10;
+ * `null` where the system does not tell it.
+ */
+export function stolenTime(core: number): number | null {
+  try {
+    const lines = readFileSync("/proc/stat", "latin1").split("\n");
+    const fields = lines.find((line) => line.startsWith(`cpu${core} `))!.split(" ");
+    return Number(fields[8]) * 10; // "steal", see proc(5)
   } catch {
     return null;
   }
