@@ -41,22 +41,24 @@ declare const setImmediate: (callback: () => void) => unknown;
 /** Milliseconds that immediate callbacks may follow one another on Deno. */
 const DENO_BUSY = 5;
 
-/** Rounds of its loop in which Deno looks at its sockets once, however busy it is. */
+/** Rounds of its loop in which Deno looks at its sockets once: the default of tokio, its runtime. */
 const DENO_ROUNDS = 61;
 
 /**
  * As long as immediate callbacks follow one another, Deno looks at its sockets only once in 61 rounds
  * of its loop: the others' turn would not come. So every five milliseconds a turn takes so many rounds,
- * 0.1 ms if nobody has anything to do. Waiting for another thread, or for a timer, takes less or more, and
- * does not make Deno look: both may be done before it has to wait.
+ * 0.1 ms if nobody has anything to do, and whoever asks meanwhile waits for the rest of them. Waiting for
+ * another thread, or for a timer, does not make Deno look: both may be over before it has to wait.
  */
 function createDenoTurn(): () => Promise<void> {
   let looked = -Infinity;
+  let looking: Promise<void> | null = null;
   return () => {
     if (performance.now() - looked < DENO_BUSY) return immediate();
-    return new Promise((resolve) =>
+    return looking ??= new Promise((resolve) =>
       countRounds(DENO_ROUNDS, () => {
         looked = performance.now();
+        looking = null;
         resolve();
       })
     );

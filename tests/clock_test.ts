@@ -163,3 +163,19 @@ test("A turn looks at sockets, also where what lies between two turns takes long
   listener.close();
   await read;
 });
+
+test("Turns that are asked for at once take no more rounds than one", async () => {
+  await new Promise<void>((resolve) => sharedTimers.set(15, resolve));
+  const original = globalThis.setImmediate;
+  let callbacks = 0;
+  globalThis.setImmediate = ((...args: Parameters<typeof original>) => {
+    callbacks++;
+    return original(...args);
+  }) as typeof original;
+  try {
+    await Promise.all(Array.from({ length: 50 }, () => systemClock.turn()));
+  } finally {
+    globalThis.setImmediate = original;
+  }
+  assert(callbacks <= 61, `${callbacks} callbacks`);
+});
