@@ -95,9 +95,9 @@ export type Addr = TcpAddr | UnixAddr;
  */
 export interface ConnSink {
   /**
-   * Bytes have arrived, at least one. Returns whether the sink is done with them and ready for more;
-   * if not, they stay the sink's, to read and to change, and nothing comes until
-   * {@linkcode ConnFlow.resume}.
+   * Bytes have arrived, at least one. Returns whether the sink is done with them and ready for more:
+   * then their memory serves for others, or is gone. If not, they stay the sink's, to read and to change,
+   * and nothing comes until {@linkcode ConnFlow.resume}.
    */
   data(bytes: Uint8Array): boolean;
   /** The end of the stream: the peer's FIN, or our own {@linkcode Conn.close}. Nothing follows. */

@@ -31,6 +31,7 @@ import type {
   Listener,
   ListenOptions,
 } from "./conn.ts";
+import { free } from "./free.ts";
 
 export type {
   Addr,
@@ -216,6 +217,7 @@ class DenoSocket implements Conn, ConnFlow {
     this.#smallReads = 0;
     if (more === 0 || more > (MAX_LARGE_BYTES - largeBytes) * LARGEST_PART) return;
     largeBytes += more;
+    free(this.#buffer); // whoever reads on is done with the last read
     this.#buffer = new Uint8Array(size);
   }
 

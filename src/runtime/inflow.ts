@@ -19,6 +19,7 @@ const LARGE = 65_536;
 /** The reading half of a Conn over events. */
 export class Inflow implements ConnFlow {
   readonly #flow: Flow;
+  readonly #release: ((bytes: Uint8Array) => void) | null;
   /** Received and not read: one chunk, or a few where the socket goes on for a moment. */
   readonly #chunks: Uint8Array[] = [];
   #reader: {
@@ -34,8 +35,10 @@ export class Inflow implements ConnFlow {
   #end: { readonly error: unknown } | null = null;
   #isClosed = false;
 
-  constructor(flow: Flow) {
+  /** `release` gets what a sink is done with, where that is worth something. */
+  constructor(flow: Flow, release: ((bytes: Uint8Array) => void) | null = null) {
     this.#flow = flow;
+    this.#release = release;
   }
 
   /** The next chunk, or `null` at the end. */
@@ -61,9 +64,8 @@ export class Inflow implements ConnFlow {
     if (sink === null) return;
     this.#isHeld = false;
     while (this.#chunks.length > 0) {
-      if (sink.data(this.#chunks.shift()!)) continue;
-      this.#isHeld = true;
-      return;
+      this.#give(sink, this.#chunks.shift()!);
+      if (this.#isHeld) return;
     }
     if (this.#end !== null || this.#isClosed) this.#tellEnd(sink);
     else this.#unpause();
@@ -73,7 +75,7 @@ export class Inflow implements ConnFlow {
   receive(bytes: Uint8Array): void {
     if (this.#isClosed || bytes.length === 0) return;
     if (this.#sink !== null && !this.#isHeld) {
-      this.#isHeld = !this.#sink.data(bytes);
+      this.#give(this.#sink, bytes);
       // Most sinks are ready again before the next bytes come: one more chunk is kept, if need be.
       if (this.#isHeld && bytes.length >= LARGE) this.#pause();
       return;
@@ -86,6 +88,11 @@ export class Inflow implements ConnFlow {
     }
     this.#chunks.push(bytes);
     this.#pause(); // the socket would go on reading for nobody
+  }
+
+  #give(sink: ConnSink, bytes: Uint8Array): void {
+    this.#isHeld = !sink.data(bytes);
+    if (!this.#isHeld) this.#release?.(bytes);
   }
 
   /** The peer has sent FIN, or the connection broke with `error`. Only the first call counts. */

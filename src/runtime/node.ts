@@ -20,6 +20,7 @@ import type {
   Listener,
   ListenOptions,
 } from "./conn.ts";
+import { free } from "./free.ts";
 import { Inflow } from "./inflow.ts";
 import { clientTls, remoteAddr } from "./node_socket.ts";
 
@@ -46,6 +47,13 @@ interface OwnedSocket extends net.Socket {
   [CONN]: NodeSocket;
 }
 
+interface SocketTraits {
+  /** Writes of nothing are possible, to be told when what was before them has left. @default {true} */
+  readonly hasMarks?: boolean;
+  /** Nobody else has ever seen the socket, or what it reads. @default {true} */
+  readonly isOurs?: boolean;
+}
+
 /** A Conn over a socket of `node:net` or `node:tls` that nobody else reads or writes. */
 export class NodeSocket implements Conn {
   readonly remoteAddr: Addr;
@@ -54,15 +62,14 @@ export class NodeSocket implements Conn {
   /** Why the connection broke. */
   #error: Error | undefined;
   #rejectWrite: ((error: Error) => void) | null = null;
-  /** Writes of nothing are possible, to be told when what was before them has left. */
   readonly #hasMarks: boolean;
 
   /** Takes over a socket that is connected. */
-  constructor(socket: net.Socket, hasMarks: boolean = true) {
+  constructor(socket: net.Socket, { hasMarks = true, isOurs = true }: SocketTraits = {}) {
     this.#hasMarks = hasMarks;
     this.#socket = socket;
     this.remoteAddr = remoteAddr(socket);
-    this.#inflow = new Inflow(socket);
+    this.#inflow = new Inflow(socket, isOurs && isNode ? free : null);
     socket.setNoDelay?.(true); // a Duplex that is no socket of the system's has none
     (socket as OwnedSocket)[CONN] = this;
     socket.on("data", NodeSocket.#onData);
@@ -79,7 +86,7 @@ export class NodeSocket implements Conn {
     socket.setTimeout?.(0);
     socket.allowHalfOpen = true; // TLS has it off
     // Under Deno's node:https, a write of nothing fails.
-    return new NodeSocket(socket, !socket.encrypted);
+    return new NodeSocket(socket, { hasMarks: !socket.encrypted, isOurs: false });
   }
 
   static #onData(this: net.Socket, bytes: Uint8Array): void {
@@ -155,6 +162,9 @@ export class NodeSocket implements Conn {
     this.#rejectWrite = null;
   }
 }
+
+/** Elsewhere `node:net` may read to memory that it goes on using. */
+const isNode = !("Deno" in globalThis) && !("Bun" in globalThis);
 
 /** Longer bytes are not kept for a write that may not come. */
 const MAX_KEPT = 16_384;

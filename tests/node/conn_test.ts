@@ -1,7 +1,9 @@
 /** The sockets that `node:http` and `node:https` give away, as Conns. @module */
 
+import { assertEquals } from "@std/assert";
 import http from "node:http";
 import https from "node:https";
+import { test } from "node:test";
 import { type Conn, prepend } from "../../src/runtime/conn.ts";
 import { AcceptQueue } from "../../src/runtime/accept_queue.ts";
 import { dial, runtimeName } from "../../src/runtime/mod.ts";
@@ -54,6 +56,31 @@ function transport(create: () => http.Server, caCerts?: readonly string[]): Tran
 }
 
 testConn("an upgrade of node:http", transport(() => http.createServer()));
+
+test("what an HTTP server's socket has read stays: others may have listened, too", async () => {
+  const server = http.createServer();
+  const seen: Uint8Array[] = [];
+  const size = new Promise<number>((resolve, reject) => {
+    server.on("upgrade", (_, socket) => {
+      socket.on("data", (bytes: Uint8Array) => seen.push(bytes));
+      let size = 0;
+      NodeSocket.adopt(socket).push({
+        data: (bytes) => (size += bytes.length) > 0,
+        end: () => resolve(size),
+        fail: reject,
+      });
+      socket.write(RESPONSE);
+    });
+  });
+  await listenOn(server);
+  const client = await upgrade(await dial({ hostname: "127.0.0.1", port: portOf(server) }));
+  await client.write(new Uint8Array(200_000));
+  await client.closeWrite();
+  assertEquals(await size, 200_000);
+  assertEquals(seen.reduce((size, bytes) => size + bytes.length, 0), 200_000);
+  client.close();
+  server.close();
+});
 
 // Deno's node:tls goes on reading when it is told to pause (docs/node-http.md).
 if (runtimeName !== "deno") {
