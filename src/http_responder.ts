@@ -67,19 +67,22 @@ export async function readBody(
  * the client read it. Never rejects for what the client does; an error of the response's body stream
  * cuts the response off and is thrown.
  */
-export async function respond(
+export function respond(
   conn: Conn,
   response: Response | Uint8Array,
-  { method, ...options }: ResponderOptions,
+  options: ResponderOptions,
 ): Promise<void> {
-  await answer(conn, options, async (write) => {
-    if (response instanceof Uint8Array) await write(response);
-    else await writeResponse(write, response, method, options.timers);
-    await linger(conn, options.timers);
-  });
+  return answer(
+    conn,
+    options,
+    (write) =>
+      response instanceof Uint8Array
+        ? write(response)
+        : writeResponse(write, response, options.method, options.timers),
+  );
 }
 
-/** The same with an answer of any form: `send` writes it, and `conn` is closed behind it. */
+/** The same with an answer of any form, which `send` writes. */
 export async function answer(
   conn: Conn,
   { timers, writeStallTimeout }: Omit<ResponderOptions, "method">,
@@ -99,6 +102,7 @@ export async function answer(
   };
   try {
     await send(write);
+    await linger(conn, timers);
   } catch (error) {
     if (!(error instanceof ClientGone)) throw error;
   } finally {

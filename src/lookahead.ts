@@ -12,7 +12,6 @@ import { type Addr, type Conn, prepend } from "./runtime/conn.ts";
 export class LookaheadConn implements Conn {
   readonly #conn: Conn;
   #ahead: Promise<Uint8Array | null> | null = null;
-
   #hasReceived = false;
 
   constructor(conn: Conn) {
@@ -30,11 +29,17 @@ export class LookaheadConn implements Conn {
 
   /** What the next `read()` will return, left in place; calls before that share one read. */
   peek(): Promise<Uint8Array | null> {
-    if (this.#ahead === null) {
-      this.#ahead = this.#conn.read();
-      this.#ahead.catch(() => {}); // read() reports it
-    }
-    return this.#ahead;
+    return this.#ahead ??= this.#conn.read();
+  }
+
+  /**
+   * Takes what `peek()` has just resolved with; throws the reason, and leaves it in place, if there has
+   * been a cancellation.
+   */
+  takePeeked(cancellation: Cancellation): void {
+    this.#hasReceived = true;
+    cancellation.check();
+    this.#ahead = null;
   }
 
   read(): Promise<Uint8Array | null> {
@@ -44,15 +49,10 @@ export class LookaheadConn implements Conn {
     return ahead;
   }
 
-  /**
-   * Like `read()`, but throws the reason, and leaves the bytes in place, if there has been a
-   * cancellation when they come.
-   */
+  /** Peeks and takes. */
   async readUnless(cancellation: Cancellation): Promise<Uint8Array | null> {
     const bytes = await this.peek();
-    this.#hasReceived = true;
-    cancellation.check();
-    this.#ahead = null;
+    this.takePeeked(cancellation);
     return bytes;
   }
 

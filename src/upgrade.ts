@@ -11,12 +11,10 @@ import type { Timers } from "./clock.ts";
 import { acceptCompression, type Compression } from "./compression.ts";
 import type { CheckedOpening } from "./core/handshake.ts";
 import type { HeadersInput } from "./core/headers.ts";
-import { HeadReader } from "./core/http.ts";
 import type { Exchange, WriteAcceptance } from "./exchange.ts";
-import type { LookaheadConn } from "./lookahead.ts";
 import { checkHost, checkOrigin, type OriginPolicy } from "./origin.ts";
-import type { CompressOptions, Limits } from "./options.ts";
-import { createRequestInfo, type ReceivedHead, type RequestInfo } from "./request_info.ts";
+import type { CompressOptions } from "./options.ts";
+import { createRequestInfo, type RequestInfo } from "./request_info.ts";
 import type { Addr } from "./runtime/conn.ts";
 
 /**
@@ -142,24 +140,6 @@ export interface Upgraded<Data> {
   readonly compression: Compression | null;
   readonly data: Data;
   readonly remoteAddr: Addr | undefined;
-}
-
-/**
- * Reads a request's head; `null` if the peer leaves before it is complete. Throws a
- * {@linkcode HandshakeError} with the status to refuse it with (400, 414, 431, 505).
- */
-export async function readRequestHead(
-  conn: LookaheadConn,
-  limits: Required<Limits>,
-  cancellation: Cancellation,
-): Promise<ReceivedHead | null> {
-  const reader = HeadReader.forRequests(limits);
-  while (true) {
-    const bytes = await conn.readUnless(cancellation);
-    if (bytes === null) return null;
-    const head = reader.receive(bytes);
-    if (head !== null) return { head, rest: reader.rest };
-  }
 }
 
 /**

@@ -16,7 +16,7 @@ import type { CheckedOpening, ResponseOptions } from "../core/handshake.ts";
 import type { HeadLimits, RequestHead } from "../core/http.ts";
 import { checkSizes, createHead } from "../core/parsed_head.ts";
 import type { Exchange, RefusalOptions, WriteAcceptance } from "../exchange.ts";
-import { answer, BODILESS, CONNECTION_HEADERS, linger, type Write } from "../http_responder.ts";
+import { answer, BODILESS, CONNECTION_HEADERS, type Write } from "../http_responder.ts";
 import type { Arrival } from "../incoming.ts";
 import { toResponse } from "../refusal.ts";
 import type { Conn } from "../runtime/conn.ts";
@@ -85,11 +85,10 @@ class Http2Exchange implements Exchange {
       return await response.body?.cancel().catch(() => {});
     }
     if (response.ok) return await this.#refuseInstead(response, options);
+    // It lingers: streams of node:http2 fail if they are reset before all has been read, even with NO_ERROR.
     await answer(this.#conn, options, async (write) => {
       this.#sendHead(refusalFields(response));
       await writeBody(write, response);
-      // Streams of node:http2 fail if they are reset before all has been read, even with NO_ERROR.
-      await linger(this.#conn, options.timers);
     });
   }
 
