@@ -11,8 +11,9 @@
  * is kept at work: the peak over what it has then, in the middle, must stay below the gate, 32 MiB above
  * what TCP alone costs the runtime where an attack holds thousands of connections. V8's heap is bounded to
  * what such a server needs, and Bun is told that memory is scarce, because with gigabytes to spare both
- * put collections off, and that looks like growth. A process of one core gets one thread beside it for
- * collections: with the four that Node would start, the server itself has a fifth of its core at times.
+ * put collections off, and that looks like growth. Where the server has one core, Node gets one thread for
+ * collections, as Deno takes by itself, and as docs/deployment.md says: of the four that it would start, all
+ * share that core with the server.
  * The honest client sends a message every 10 ms: 99 % of its echoes must come within 50 ms, those
  * counted that it could not send because it was still waiting. Beside it stands how late the client's
  * own timers were: it shares its core with the attacker; and for how much of the time the host gave the
@@ -306,7 +307,7 @@ async function main(): Promise<number> {
   });
   await installToolchain();
   const heap = "--max-old-space-size=128 --max-semi-space-size=8";
-  Deno.env.set("NODE_OPTIONS", `${heap} --v8-pool-size=1`);
+  Deno.env.set("NODE_OPTIONS", hasTaskset ? `${heap} --v8-pool-size=1` : heap);
   Deno.env.set("DENO_V8_FLAGS", heap.replace(" ", ","));
   Deno.env.set("BUN_JSC_forceRAMSize", `${BUN_RAM * MIB}`);
   if (hasTaskset) {

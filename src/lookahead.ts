@@ -27,14 +27,17 @@ export class LookaheadConn implements Conn {
     return this.#conn.remoteAddr;
   }
 
-  /** What the next `read()` will return, left in place; calls before that share one read. */
+  /**
+   * What the next `read()` will return, left in place; calls before that share one read. Rejects as that
+   * would, which each caller has to expect.
+   */
   peek(): Promise<Uint8Array | null> {
     return this.#ahead ??= this.#conn.read();
   }
 
   /**
-   * Takes what `peek()` has just resolved with; throws the reason, and leaves it in place, if there has
-   * been a cancellation.
+   * Takes what `peek()` has just resolved with; throws the reason, and leaves it to whoever reads then, if
+   * there has been a cancellation.
    */
   takePeeked(cancellation: Cancellation): void {
     this.#hasReceived = true;

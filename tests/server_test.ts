@@ -393,6 +393,46 @@ describe("serve()", () => {
     });
   });
 
+  test("N-3 a client that resets inside its request is nobody's error", async () => {
+    const head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n";
+    for (const sent of ["", "GET / HT", REQUEST.slice(0, 60), head, `${head}half`]) {
+      const listener = new MemoryListener();
+      const errors: unknown[] = [];
+      const server = await serve({
+        listener,
+        fetch: () => new Response("hello"),
+        onError: (error) => errors.push(error),
+      }, echo);
+      const conn = listener.connect();
+      if (sent !== "") await conn.write(latin1(sent));
+      await pause();
+      assertEquals(server.stats().pendingHandshakes, 1);
+      conn.reset();
+      while (server.stats().pendingHandshakes + server.stats().responses > 0) await pause();
+      assertEquals(errors, []);
+      await server.shutdown();
+    }
+  });
+
+  test("without shutdown(), too, a server whose listener closes drops handshakes that never end", async () => {
+    for (const sent of ["GET / HT", REQUEST]) {
+      const listener = new MemoryListener();
+      const server = await serve({
+        listener,
+        handshakeTimeout: Infinity,
+        closeTimeout: 30,
+        accept: () => new Promise<void>(() => {}),
+      }, echo);
+      const conn = listener.connect();
+      await conn.write(latin1(sent));
+      await pause();
+      listener.close();
+      await server.finished;
+      assertEquals(await conn.read().catch(() => null), null);
+      assertEquals(server.stats().pendingHandshakes, 0);
+    }
+  });
+
   test("M-11 those who are told that they are too many are bounded, too", async () => {
     const listener = new MemoryListener();
     const server = await serve({ listener, limits: { maxPendingHandshakes: 3 } }, echo);

@@ -96,8 +96,9 @@ export type Addr = TcpAddr | UnixAddr;
 export interface ConnSink {
   /**
    * Bytes have arrived, at least one. Returns whether the sink is done with them and ready for more:
-   * then their memory serves for others, or is gone. If not, they stay the sink's, to read and to change,
-   * and nothing comes until {@linkcode ConnFlow.resume}.
+   * then their memory serves for others, or is gone, so nothing may use them any more, not even a
+   * {@linkcode Conn.write} under way. If not, they stay the sink's, to read and to change, and nothing
+   * comes until {@linkcode ConnFlow.resume}.
    */
   data(bytes: Uint8Array): boolean;
   /** The end of the stream: the peer's FIN, or our own {@linkcode Conn.close}. Nothing follows. */

@@ -118,6 +118,8 @@ class DenoSocket implements Conn, ConnFlow {
   #smallReads = 0;
   /** It had a long buffer, and went back for others. */
   #hasGivenUp = false;
+  /** The sink was not done with the last read at once: others may work on it even now. */
+  #wasHeld = false;
   #isClosed = false;
   #sink: ConnSink | null = null;
 
@@ -162,7 +164,9 @@ class DenoSocket implements Conn, ConnFlow {
   readonly #received = (count: number | null): void => {
     if (count === null || this.#isClosed) return this.#sink!.end();
     this.#filled = count;
-    if (this.#sink!.data(this.#buffer.subarray(0, count))) this.resume();
+    const isDone = this.#sink!.data(this.#buffer.subarray(0, count));
+    this.#wasHeld = !isDone;
+    if (isDone) this.resume();
   };
 
   readonly #failed = (error: unknown): void => {
@@ -216,9 +220,10 @@ class DenoSocket implements Conn, ConnFlow {
     const more = size - length;
     this.#smallReads = 0;
     if (more === 0 || more > (MAX_LARGE_BYTES - largeBytes) * LARGEST_PART) return;
-    largeBytes += more;
-    free(this.#buffer); // whoever reads on is done with the last read
+    const old = this.#buffer;
     this.#buffer = new Uint8Array(size);
+    largeBytes += more;
+    if (!this.#wasHeld) free(old);
   }
 
   /** Nothing will be read any more. */

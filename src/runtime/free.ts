@@ -1,6 +1,6 @@
 /**
- * Memory given back before the garbage collector finds it: what it is told of bytes makes it collect
- * everything, each few hundred long reads.
+ * Memory given back before the garbage collector finds it. V8 counts the bytes of all arrays that it has
+ * not collected yet, and collects everything when they are many: a few hundred long reads are.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export function free({ buffer, length }: Uint8Array): void {
   if (length >= FREED_FROM && length === buffer.byteLength) (buffer as Transferable).transfer?.(0);
 }
 
-/** An `ArrayBuffer`; in Node 20 they can't be transferred. */
+/** An `ArrayBuffer`; Node 20 has no such method. */
 interface Transferable {
   transfer?(length: number): unknown;
 }

@@ -35,7 +35,10 @@ export class Inflow implements ConnFlow {
   #end: { readonly error: unknown } | null = null;
   #isClosed = false;
 
-  /** `release` gets what a sink is done with, where that is worth something. */
+  /**
+   * `release` gets what a sink was done with at once, where that is worth something. What it has held may
+   * still be worked on by others, such as an inflater that nobody waits for any more.
+   */
   constructor(flow: Flow, release: ((bytes: Uint8Array) => void) | null = null) {
     this.#flow = flow;
     this.#release = release;

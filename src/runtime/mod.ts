@@ -1,5 +1,6 @@
 /**
- * The adapter of the runtime that this program runs on. The only place that asks which that is.
+ * The adapter of the runtime that this program runs on. Only this asks which that is, and Node's adapter,
+ * which serves as a part of the others' too.
  *
  * @module
  */

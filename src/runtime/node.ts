@@ -50,11 +50,11 @@ interface OwnedSocket extends net.Socket {
 interface SocketTraits {
   /** Writes of nothing are possible, to be told when what was before them has left. @default {true} */
   readonly hasMarks?: boolean;
-  /** Nobody else has ever seen the socket, or what it reads. @default {true} */
+  /** Nobody else reads from the socket, or ever has: what it has read is ours alone. @default {true} */
   readonly isOurs?: boolean;
 }
 
-/** A Conn over a socket of `node:net` or `node:tls` that nobody else reads or writes. */
+/** A Conn over a socket of `node:net` or `node:tls`, which nobody else writes. */
 export class NodeSocket implements Conn {
   readonly remoteAddr: Addr;
   readonly #socket: net.Socket;
