@@ -164,7 +164,7 @@ export class NodeSocket implements Conn {
 }
 
 /** Elsewhere `node:net` may read to memory that it goes on using. */
-const isNode = !("Deno" in globalThis) && !("Bun" in globalThis);
+const isNode = !("deno" in process.versions) && !("bun" in process.versions);
 
 /** Longer bytes are not kept for a write that may not come. */
 const MAX_KEPT = 16_384;
