@@ -31,7 +31,7 @@ import type {
   Listener,
   ListenOptions,
 } from "./conn.ts";
-import { free } from "./free.ts";
+import { ReadBuffer } from "./read_buffer.ts";
 
 export type {
   Addr,
@@ -78,48 +78,11 @@ interface DenoNet {
 }
 const deno: DenoNet = (globalThis as unknown as { Deno: DenoNet }).Deno;
 
-/** A waiting read pins its buffer, so an idle connection gets a small one. */
-const SMALL = 512;
-
-/** As long as reads fill their buffer, the next one gets four times as much, up to this. */
-const LARGE = 262_144;
-
-/** What all buffers may have above {@linkcode SMALL}. */
-const MAX_LARGE_BYTES = 16_777_216;
-
-/** Nobody gets more than this part of what is left, so that the last ones still get something. */
-const LARGEST_PART = 1 / 16;
-
-let largeBytes = 0;
-
-/**
- * With so much in use, who has read all that was there goes back to {@linkcode SMALL} at once, the first
- * time: most are idle then, and would pin their buffers, and when thousands do, a busy one has to read 64
- * KiB by 512 bytes. Who then gets a long buffer again is busy, and keeps it.
- */
-const SCARCE_FROM = MAX_LARGE_BYTES / 4;
-
-/** With so much in use, everybody goes back. */
-const RARE_FROM = 3 * SCARCE_FROM;
-
-/** Else so many reads in a row must be small before the next one gets a shorter buffer. */
-const PATIENCE = 8;
-
-const NOTHING = new Uint8Array(0);
-
 class DenoSocket implements Conn, ConnFlow {
   readonly remoteAddr: Addr;
   readonly isSecure: boolean;
   readonly #conn: DenoConn;
-  #buffer: Uint8Array = new Uint8Array(SMALL);
-  /** Bytes that the last read brought. */
-  #filled = 0;
-  /** How many reads in a row could have done with a shorter buffer. */
-  #smallReads = 0;
-  /** It had a long buffer, and went back for others. */
-  #hasGivenUp = false;
-  /** The sink was not done with the last read at once: others may work on it even now. */
-  #wasHeld = false;
+  readonly #buffer = new ReadBuffer();
   #isClosed = false;
   #sink: ConnSink | null = null;
 
@@ -136,12 +99,9 @@ class DenoSocket implements Conn, ConnFlow {
 
   async read(): Promise<Uint8Array | null> {
     if (this.#isClosed) return null;
-    this.#resize();
     try {
-      const count = await this.#conn.read(this.#buffer);
-      if (count === null) return null;
-      this.#filled = count;
-      return this.#buffer.subarray(0, count);
+      const count = await this.#conn.read(this.#buffer.next());
+      return count === null ? null : this.#buffer.take(count);
     } catch (error) {
       if (this.#isClosed) return null;
       throw error;
@@ -156,17 +116,14 @@ class DenoSocket implements Conn, ConnFlow {
 
   resume(): void {
     if (this.#isClosed) return this.#sink!.end();
-    this.#resize();
-    this.#conn.read(this.#buffer).then(this.#received, this.#failed);
+    this.#conn.read(this.#buffer.next()).then(this.#received, this.#failed);
   }
 
   // Made once: a read costs one promise and no closure.
   readonly #received = (count: number | null): void => {
     if (count === null || this.#isClosed) return this.#sink!.end();
-    this.#filled = count;
-    const isDone = this.#sink!.data(this.#buffer.subarray(0, count));
-    this.#wasHeld = !isDone;
-    if (isDone) this.resume();
+    if (this.#sink!.data(this.#buffer.take(count))) this.resume();
+    else this.#buffer.hold();
   };
 
   readonly #failed = (error: unknown): void => {
@@ -188,7 +145,7 @@ class DenoSocket implements Conn, ConnFlow {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#release();
+    this.#buffer.release();
     try {
       this.#conn.close();
     } catch {
@@ -199,37 +156,8 @@ class DenoSocket implements Conn, ConnFlow {
   /** Hands over Deno's own connection; this one is as good as closed. */
   detach(): DenoConn {
     this.#isClosed = true;
-    this.#release();
+    this.#buffer.release();
     return this.#conn;
-  }
-
-  #resize(): void {
-    const { length } = this.#buffer;
-    if (this.#filled === length) return this.#useBuffer(Math.min(length * 4, LARGE));
-    if (length === SMALL) return;
-    if (largeBytes >= (this.#hasGivenUp ? RARE_FROM : SCARCE_FROM)) {
-      this.#hasGivenUp = true;
-      return this.#useBuffer(SMALL);
-    }
-    if (this.#filled >= length / 8) this.#smallReads = 0;
-    else if (++this.#smallReads >= PATIENCE) this.#useBuffer(Math.max(length / 4, SMALL));
-  }
-
-  #useBuffer(size: number): void {
-    const { length } = this.#buffer;
-    const more = size - length;
-    this.#smallReads = 0;
-    if (more === 0 || more > (MAX_LARGE_BYTES - largeBytes) * LARGEST_PART) return;
-    const old = this.#buffer;
-    this.#buffer = new Uint8Array(size);
-    largeBytes += more;
-    if (!this.#wasHeld) free(old);
-  }
-
-  /** Nothing will be read any more. */
-  #release(): void {
-    largeBytes -= Math.max(0, this.#buffer.length - SMALL);
-    this.#buffer = NOTHING;
   }
 }
 
