@@ -4,9 +4,15 @@ import net from "node:net";
 import { latin1 } from "./latin1.ts";
 
 const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-const [HEADERS, RST_STREAM, SETTINGS, GOAWAY] = [1, 3, 4, 7];
+const [DATA, HEADERS, RST_STREAM, SETTINGS, GOAWAY, WINDOW_UPDATE] = [0, 1, 3, 4, 7, 8];
 
-function frame(type: number, flags: number, stream: number, payload: readonly number[]): number[] {
+/** A frame as its header says: 24 bits of length, of which 16 are used. */
+export function frame(
+  type: number,
+  flags: number,
+  stream: number,
+  payload: readonly number[],
+): number[] {
   const { length } = payload;
   return [0, length >> 8, length & 255, type, flags, 0, 0, stream >> 8, stream & 255, ...payload];
 }
@@ -22,13 +28,23 @@ export function headers(stream: number, fields: Readonly<Record<string, string>>
   return frame(HEADERS, 4, stream, block);
 }
 
+/** No more data will come: END_STREAM. */
+export function end(stream: number): number[] {
+  return frame(DATA, 1, stream, []);
+}
+
 export function reset(stream: number): number[] {
   return frame(RST_STREAM, 0, stream, [0, 0, 0, 8]);
 }
 
-/** Ends the connection, with an error. */
-export function goAway(): number[] {
-  return frame(GOAWAY, 0, 0, [0, 0, 0, 0, 0, 0, 0, 1]);
+/** Lets the server send 64 KiB more, on a stream or (0) on all of them together. */
+export function grant(stream: number): number[] {
+  return frame(WINDOW_UPDATE, 0, stream, [0, 1, 0, 0]);
+}
+
+/** Ends the connection, by default with an error. */
+export function goAway(code = 1): number[] {
+  return frame(GOAWAY, 0, 0, [0, 0, 0, 0, 0, 0, 0, code]);
 }
 
 /** An ordinary request. */
@@ -49,13 +65,36 @@ export const CONNECT: Readonly<Record<string, string>> = {
   "sec-websocket-version": "13",
 };
 
-/** Sends all of these frames in one piece, once the server has said something; waits for the end. */
-export async function sendFrames(port: number, frames: readonly number[]): Promise<void> {
-  const socket = net.connect(port, "127.0.0.1");
-  socket.on("error", () => {});
-  socket.write(new Uint8Array([...latin1(PREFACE), ...frame(SETTINGS, 0, 0, [])]));
-  await new Promise((resolve) => socket.once("data", resolve));
-  socket.write(new Uint8Array(frames));
+/** Sends frames, each list in one piece, once the server has answered the one before; waits for the end. */
+export async function sendFrames(port: number, ...pieces: readonly number[][]): Promise<void> {
+  const socket = greet(port);
+  for (const piece of pieces) {
+    await new Promise((resolve) => socket.once("data", resolve));
+    await new Promise((resolve) => setTimeout(resolve, 20)); // the rest of the answer
+    socket.write(new Uint8Array(piece));
+  }
   await new Promise((resolve) => setTimeout(resolve, 100)); // nothing tells that nothing follows
   socket.destroy();
+}
+
+/** Sends frames whatever the server says, some milliseconds apart, as long as it takes any. */
+export async function sendBlindly(
+  port: number,
+  pieces: Iterable<number[]>,
+  milliseconds: number,
+): Promise<void> {
+  const socket = greet(port);
+  for (const piece of pieces) {
+    if (socket.destroyed) return;
+    socket.write(new Uint8Array(piece));
+    await new Promise((resolve) => setTimeout(resolve, milliseconds));
+  }
+  socket.destroy();
+}
+
+function greet(port: number): net.Socket {
+  const socket = net.connect(port, "127.0.0.1");
+  socket.on("error", () => {}).resume();
+  socket.write(new Uint8Array([...latin1(PREFACE), ...frame(SETTINGS, 0, 0, [])]));
+  return socket;
 }

@@ -4,6 +4,7 @@ import { assertEquals } from "@std/assert";
 import http2 from "node:http2";
 import type net from "node:net";
 import process from "node:process";
+import { guardSession } from "../src/runtime/deno_http2.ts";
 import { createCertificates } from "./runtime/certificates.ts";
 
 export const certificates: Awaited<ReturnType<typeof createCertificates>> =
@@ -46,6 +47,7 @@ export async function startHttp2(
   const sessions = new Set<http2.ServerHttp2Session>();
   const sockets = new Set<net.Socket>();
   server.on("session", (session) => {
+    guardSession(session); // also where a test has no attach(), which does it
     sessions.add(session);
     session.on("error", () => {});
     session.once("close", () => sessions.delete(session));

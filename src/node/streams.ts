@@ -11,6 +11,7 @@ import type {
   Settings,
 } from "node:http2";
 import { isExtendedConnect } from "../core/extended_connect.ts";
+import { guardSession } from "../runtime/deno_http2.ts";
 import { toFields } from "../runtime/http2_stream.ts";
 import type { StreamEvent } from "./http2_exchange.ts";
 
@@ -43,11 +44,13 @@ export class StreamListener {
     // Sessions that are there already were told when they began. It stays for good: "a sender MUST NOT
     // send [it] with the value of 0 after previously sending a value of 1" (RFC 8441 section 3).
     this.#server.updateSettings({ enableConnectProtocol: true });
+    this.#server.on("session", guardSession);
     this.#server.on("stream", this.#onStream);
     this.#server.on("connect", this.#onConnect);
   }
 
   stop(): void {
+    this.#server.off("session", guardSession);
     this.#server.off("stream", this.#onStream);
     this.#server.off("connect", this.#onConnect);
   }

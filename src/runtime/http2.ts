@@ -8,6 +8,7 @@
 import http2 from "node:http2";
 import { systemError } from "./address.ts";
 import type { DialOptions } from "./conn.ts";
+import { guardSession, guardStream } from "./deno_http2.ts";
 import type { Http2Answer, Http2Client, Http2Field, Http2Session } from "./http2_client.ts";
 import { Http2Conn, toFields, toHeaders } from "./http2_stream.ts";
 import { clientTls } from "./node_socket.ts";
@@ -36,6 +37,7 @@ class NodeHttp2Client implements Http2Client {
     return new Promise((resolve, reject) => {
       signal.throwIfAborted();
       const stream = this.#session.request(toHeaders(fields), { endStream: false });
+      guardStream(stream); // before there is an answer, too
       if (!this.#isShared) stream.once("close", () => this.#session.close());
       let failure = new Error("The HTTP/2 stream was closed without an answer");
       // It stays: without a listener a reset would end the process.
@@ -104,6 +106,7 @@ function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> 
 
 /** Requests over a connection that somebody else has made, and ends. */
 export function shareHttp2(session: Http2Session): Http2Client {
+  guardSession(session as http2.ClientHttp2Session);
   return new NodeHttp2Client(session as http2.ClientHttp2Session, true);
 }
 
@@ -127,6 +130,7 @@ export function dialHttp2(options: DialOptions): Promise<Http2Client> {
         ...(servername === "" ? null : { servername }),
         settings,
       });
+    guardSession(session);
     const done = (): void => {
       signal?.removeEventListener("abort", abort);
       session.off("close", closed);

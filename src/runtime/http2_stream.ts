@@ -7,6 +7,7 @@
 
 import type { Http2Session, Http2Stream, OutgoingHttpHeaders } from "node:http2";
 import type { Addr, Conn, ConnFlow, ConnSink } from "./conn.ts";
+import { guardStream } from "./deno_http2.ts";
 import type { Http2Field } from "./http2_client.ts";
 import { Inflow } from "./inflow.ts";
 import { remoteAddr } from "./node_socket.ts";
@@ -36,6 +37,7 @@ export class Http2Conn implements Conn {
     const { session } = stream;
     this.remoteAddr = session && !session.destroyed ? remoteAddr(session.socket) : undefined;
     this.#inflow = new Inflow(stream);
+    guardStream(stream);
     // Without a listener a reset would end the process.
     stream.on("error", (error: Error) => this.#error ??= error);
     stream.on("aborted", () => {

@@ -9,6 +9,7 @@ import { AcceptQueue } from "../../src/runtime/accept_queue.ts";
 import type { Conn, DialOptions, Listener, TcpAddr } from "../../src/runtime/conn.ts";
 import type { Http2Client, Http2Field } from "../../src/runtime/http2_client.ts";
 import { dialHttp2, shareHttp2 } from "../../src/runtime/http2.ts";
+import { guardSession } from "../../src/runtime/deno_http2.ts";
 import { Http2Conn, toHeaders } from "../../src/runtime/http2_stream.ts";
 import { type Certificates, createCertificates } from "./certificates.ts";
 import { testConn, type Transport, writeTo } from "./conn_suite.ts";
@@ -45,6 +46,7 @@ async function listen(
     : http2.createServer({ settings });
   const sessions = new Set<http2.ServerHttp2Session>();
   server.on("session", (session) => {
+    guardSession(session); // as attach() does
     sessions.add(session);
     session.on("error", () => {});
     session.once("close", () => sessions.delete(session));
