@@ -8,9 +8,12 @@
 import { ROOT } from "../tests/toolchain.ts";
 import { run } from "./process.ts";
 import { describeGap, describeTally, type Gap, parseLcov } from "./reports.ts";
-import { runTests } from "./test.ts";
+import { runTests, type TestOptions } from "./test.ts";
 
 const CORE = "src/core/";
+
+/** The tests under which coverage is measured. */
+export const CORE_TESTS: TestOptions = { filters: ["tests/core/"], runtimes: ["deno"] };
 
 /** What of `src/core` the coverage data in `folder` leaves out, by file and line. */
 export async function coverageGaps(folder: string): Promise<Gap[]> {
@@ -35,7 +38,7 @@ async function hasCode(file: string): Promise<boolean> {
 
 if (import.meta.main) {
   const folder = await Deno.makeTempDir();
-  const tally = await runTests({ filters: ["tests/core/"], runtimes: ["deno"], coverage: folder });
+  const tally = await runTests({ ...CORE_TESTS, coverage: folder });
   const gaps = await coverageGaps(folder);
   await Deno.remove(folder, { recursive: true });
   for (const gap of gaps) console.log(describeGap(gap));

@@ -1,15 +1,16 @@
 /**
  * `deno task ok`: everything that a change must pass, the cheap checks first. All of them run, so
  * that one run shows all that is wrong; the closing line counts a failed check as a failed test.
+ * `--tested` says that `deno task test` has just passed: only what coverage is measured by runs again.
  *
  * @module
  */
 
 import { executable, ROOT } from "../tests/toolchain.ts";
-import { coverageGaps } from "./coverage.ts";
+import { CORE_TESTS, coverageGaps } from "./coverage.ts";
 import { run } from "./process.ts";
 import { describeGap, describeTally } from "./reports.ts";
-import { runTests } from "./test.ts";
+import { runTests, type TestOptions } from "./test.ts";
 import { installToolchain } from "./toolchain.ts";
 
 const CHECK_TIMEOUT = 300_000;
@@ -62,11 +63,11 @@ async function passes({ name, command, args, forbidden }: Check): Promise<boolea
   return false;
 }
 
-/** Runs all tests, and checks that those of `src/core` cover it whole. */
-async function testAll() {
+/** Runs tests, all unless told otherwise, and checks that those of `src/core` cover it whole. */
+async function test(options: TestOptions) {
   const folder = await Deno.makeTempDir();
   try {
-    const tally = await runTests({ coverage: folder });
+    const tally = await runTests({ ...options, coverage: folder });
     const gaps = await coverageGaps(folder);
     console.log(`\n${gaps.length === 0 ? "ok    " : "FAILED"}  coverage of src/core`);
     for (const gap of gaps) console.log(`  ${describeGap(gap)}`);
@@ -77,13 +78,20 @@ async function testAll() {
   }
 }
 
+function parseArgs(args: readonly string[]): TestOptions {
+  const unknown = args.find((arg) => arg !== "--tested");
+  if (unknown !== undefined) throw new TypeError(`Unknown option: ${unknown}`);
+  return args.length > 0 ? CORE_TESTS : {};
+}
+
 if (import.meta.main) {
+  const options = parseArgs(Deno.args);
   await installToolchain();
   let failedChecks = 0;
   for (const check of await listChecks()) {
     if (!await passes(check)) failedChecks++;
   }
-  const tally = await testAll();
+  const tally = await test(options);
   tally.failed += failedChecks;
   console.log(`\n${describeTally(tally)}`);
   if (tally.failed > 0) Deno.exit(1);

@@ -37,9 +37,9 @@ const PARTS: Readonly<Record<string, Part>> = {
     builtins: /^node:(?:net|tls)$/,
   },
   http2Stream: {
-    files: ["src/runtime/http2_stream.ts"],
-    values: ["conn", "transport", "nodeSocket"],
-    builtins: /^node:http2$/,
+    files: ["src/runtime/http2_stream.ts", "src/runtime/deno_http2.ts"],
+    values: ["conn", "transport", "nodeSocket", "http2Stream"],
+    builtins: /^node:(?:http2|process)$/,
   },
   http2: {
     files: ["src/runtime/http2.ts"],

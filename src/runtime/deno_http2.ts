@@ -7,8 +7,9 @@
  */
 
 import type { Http2Session, Http2Stream } from "node:http2";
+import process from "node:process";
 
-const isDeno = "Deno" in globalThis;
+const isDeno = "deno" in process.versions;
 
 /** What has its calls put off. */
 const guarded = new WeakSet<Http2Session | Http2Stream>();
