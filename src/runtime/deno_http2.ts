@@ -7,9 +7,8 @@
  */
 
 import type { Http2Session, Http2Stream } from "node:http2";
-import process from "node:process";
 
-const isDeno = "deno" in process.versions;
+const isDeno = "Deno" in globalThis;
 
 /** What has its calls put off. */
 const guarded = new WeakSet<Http2Session | Http2Stream>();
