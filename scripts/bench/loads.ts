@@ -52,12 +52,13 @@ function peer(runtime: RuntimeName, compress: boolean, work: string): Contestant
 }
 
 /** What ours cannot exceed over the runtime's sockets. */
-function ceiling(work: Work): Contestant {
+function ceiling(work: Work, api: Api = "handlers"): Contestant {
+  const name = work.kind === "handshake" ? "sockets and crypto.subtle alone" : "sockets alone";
   return {
-    name: work.kind === "handshake" ? "sockets and crypto.subtle alone" : "sockets alone",
+    name: api === "iteration" ? `${name}, iteration` : name,
     kind: "ceiling",
     script: `${FOLDER}/sockets.ts`,
-    args: [JSON.stringify(work)],
+    args: [JSON.stringify(work), api],
     targets: {},
   };
 }
@@ -136,7 +137,8 @@ function echo({ name, size, inFlight, isText, connections, targets }: EchoShape)
         ours("iteration", targets.iteration),
         ours("handlers", targets.handlers),
         peer(runtime, false, "echo"),
-        ceiling(work),
+        ceiling(work, "iteration"),
+        ceiling(work, "handlers"),
       ]),
   };
 }

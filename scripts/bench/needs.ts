@@ -2,8 +2,8 @@
  * What every message costs beside the sockets, whoever echoes it, by the fastest means that we know: of a
  * binary one the mask is taken off, the application gets an array of its own, and a copy of it is made
  * to be sent; texts that come in one read are unmasked and decoded together, and each is encoded to be
- * sent; and with iteration there are the language's own `for await` and `await`. In a process of its own;
- * its argument is the {@linkcode EchoLoad}, and the microseconds go to standard output as JSON.
+ * sent. In a process of its own; its argument is the {@linkcode EchoLoad}, and the microseconds for one
+ * message go to standard output.
  *
  * @module
  */
@@ -17,12 +17,6 @@ import { tuneCore } from "../../src/tuning.ts";
 import { median } from "./benchmark.ts";
 import { repeatFrame, requestFrame } from "./known_frames.ts";
 import type { EchoLoad } from "./load.ts";
-
-/** Microseconds for one message. */
-export interface Needs {
-  readonly handlers: number;
-  readonly iteration: number;
-}
 
 /** How long one round takes at least, in milliseconds, and how many there are. */
 const ROUND = 40;
@@ -62,12 +56,12 @@ function echoText(i: number): void {
 const echo = isText ? echoText : echoBinary;
 
 /** The microseconds of one call, in the middle of many rounds. */
-async function measure(run: (times: number) => unknown): Promise<number> {
+function measure(run: (times: number) => void): number {
   let times = 1;
   const rounds: number[] = [];
   while (rounds.length < ROUNDS) {
     const started = performance.now();
-    await run(times);
+    run(times);
     const elapsed = performance.now() - started;
     if (elapsed < ROUND) times *= 2;
     else rounds.push(elapsed * 1000 / times);
@@ -75,26 +69,8 @@ async function measure(run: (times: number) => unknown): Promise<number> {
   return median(rounds);
 }
 
-const sent = Promise.resolve();
-const DONE = { done: true, value: undefined } as const;
-
-/** The least that an iterator, a loop over it and an awaited call can be. */
-async function iterate(times: number): Promise<void> {
-  let left = times;
-  const next = (): Promise<IteratorResult<string, undefined>> =>
-    Promise.resolve(left-- > 0 ? { done: false, value: "message" } : DONE);
-  const source = { [Symbol.asyncIterator]: () => ({ next }) };
-  const send = (message: string): Promise<void> => {
-    kept[0] = message;
-    return sent;
-  };
-  for await (const message of source) await send(message);
-}
-
-const handlers = await measure((times) => {
+const needs = measure((times) => {
   for (let i = 0; i < times; i++) echo(i);
 });
-const loop = await measure(iterate);
-const needs: Needs = { handlers, iteration: handlers + loop };
-console.log(JSON.stringify(needs));
+console.log(needs);
 process.exit();

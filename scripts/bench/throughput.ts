@@ -5,7 +5,6 @@ import { type BenchOptions, count, median, table } from "./benchmark.ts";
 import { Child } from "./children.ts";
 import type { LoadJob, LoadResult } from "./load.ts";
 import { type Contestant, type Group, GROUPS, type Load } from "./loads.ts";
-import type { Needs } from "./needs.ts";
 
 /** Each server is measured so many times, in turns, and its median counts. */
 const ROUNDS = 3;
@@ -65,11 +64,11 @@ async function measure(
   }
   const middle = results.map(medianOf);
   const best = bestPeer(all, middle);
-  const ceiling = all.findIndex(({ kind }) => kind === "ceiling");
   const needs = await needsOf(load, runtime);
   return all.map(({ name, kind, targets }, i) => {
     const ratio = kind === "peer" || best === null ? null : middle[i].perSecond / best;
     const target = targets[runtime] ?? null;
+    const ceiling = kind === "ours" ? ceilingOf(name, all, middle) : null;
     const row = {
       group: group.title,
       load: load.name,
@@ -79,14 +78,24 @@ async function measure(
       result: middle[i],
       ratio,
       target,
-      most: kind !== "ours" || ceiling < 0 || best === null
-        ? null
-        : mostOf(middle[ceiling], name.includes("iteration") ? needs.iteration : needs.handlers) /
-          best,
+      most: ceiling === null || best === null ? null : mostOf(ceiling, needs) / best,
     };
     console.error([load.name, ...cells(row)].join("  "));
     return row;
   });
+}
+
+/** What came of the sockets alone, with a loop over the messages where ours has one. */
+function ceilingOf(
+  ours: string,
+  all: readonly Contestant[],
+  results: readonly LoadResult[],
+): LoadResult | null {
+  const hasLoop = (name: string): boolean => name.endsWith("iteration");
+  const i = all.findIndex(({ kind, name }) =>
+    kind === "ceiling" && hasLoop(name) === hasLoop(ours)
+  );
+  return results[i] ?? null;
 }
 
 /** How many a server could do on one core that takes so many microseconds more for each. */
@@ -94,8 +103,9 @@ function mostOf({ perSecond, cpu }: LoadResult, more: number): number {
   return cpu === null ? perSecond : perSecond * cpu / (cpu + more);
 }
 
-async function needsOf({ work }: Load, runtime: RuntimeName): Promise<Needs> {
-  if (work.kind !== "echo" || work.compress) return { handlers: 0, iteration: 0 };
+/** The microseconds that a message needs besides. */
+async function needsOf({ work }: Load, runtime: RuntimeName): Promise<number> {
+  if (work.kind !== "echo" || work.compress) return 0;
   const script = "scripts/bench/needs.ts";
   const child = new Child({ runtime, script, args: [JSON.stringify(work)], core: 0 });
   try {
@@ -116,7 +126,8 @@ async function run(
   port: number,
   seconds: number,
 ): Promise<LoadResult> {
-  const warmUp = Math.min(1, seconds * 2); // the server has just started
+  // The server has just started: JavaScript takes a second and a half until all of it is compiled.
+  const warmUp = Math.min(2, seconds * 4);
   const job: LoadJob = { ...work, port, pid: server.process.pid!, connections, seconds, warmUp };
   const script = "scripts/bench/load.ts";
   const child = new Child({ runtime: "bun", script, args: [JSON.stringify(job)], core: 1 });

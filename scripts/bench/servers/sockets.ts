@@ -2,7 +2,8 @@
  * What the runtime's sockets alone allow: no frame is read, unmasked, copied or made here. So many
  * bytes that come are a message, and for each one its answer, which is known, is written; the request
  * is not looked at, either, but where handshakes are measured, its key is hashed as ours has to be, by
- * `crypto.subtle`. Ours can't be faster than that. Its argument is the load, as in load.ts.
+ * `crypto.subtle`. Ours can't be faster than that. Its first argument is the load, as in load.ts; with
+ * `iteration` as the second, a loop takes the messages one by one, and awaits each answer.
  *
  * @module
  */
@@ -28,6 +29,7 @@ const HASHED = new TextEncoder().encode(
 );
 
 const work: Work = JSON.parse(process.argv[2]);
+const isIterating = process.argv[3] === "iteration";
 /** What Deno reads at once. */
 const READ_SIZE = work.kind === "echo" ? 262_144 : 512;
 const all = new Set<Peer>();
@@ -47,14 +49,64 @@ function answersOf(): { size: number; reply: number; replies: Uint8Array } {
 
 const { size, reply, replies } = answersOf();
 
+const SENT = Promise.resolve();
+
+/** The least that a loop over messages with an awaited call can be; answers them when none is left. */
+class Loop implements AsyncIterableIterator<number> {
+  readonly #answer: (count: number) => void;
+  #waiting = 0;
+  #sent = 0;
+  #resolve: ((result: IteratorResult<number>) => void) | null = null;
+
+  constructor(answer: (count: number) => void) {
+    this.#answer = answer;
+    void this.#run();
+  }
+
+  push(count: number): void {
+    this.#waiting += count;
+    const resolve = this.#resolve;
+    if (resolve === null) return;
+    this.#resolve = null;
+    resolve(this.#take());
+  }
+
+  next(): Promise<IteratorResult<number>> {
+    if (this.#waiting > 0) return Promise.resolve(this.#take());
+    return new Promise((resolve) => this.#resolve = resolve);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  #take(): IteratorResult<number> {
+    return { done: false, value: this.#waiting-- };
+  }
+
+  async #run(): Promise<void> {
+    for await (const message of this) await this.#send(message);
+  }
+
+  #send(_message: number): Promise<void> {
+    this.#sent++;
+    if (this.#waiting > 0) return SENT;
+    this.#answer(this.#sent);
+    this.#sent = 0;
+    return SENT;
+  }
+}
+
 /** One connection. */
 class Peer {
   readonly #write: Write;
+  readonly #loop: Loop | null;
   #isOpen = false;
   #received = 0;
 
   constructor(write: Write) {
     this.#write = write;
+    this.#loop = isIterating ? new Loop((count) => this.#answer(count)) : null;
   }
 
   take(count: number): void {
@@ -69,8 +121,13 @@ class Peer {
     const messages = Math.floor(this.#received / size);
     if (messages === 0) return;
     this.#received -= messages * size;
-    if (work.kind === "echo") return this.#write(replies.subarray(0, messages * reply));
-    for (const peer of all) peer.#write(replies);
+    if (this.#loop !== null) this.#loop.push(messages);
+    else if (work.kind === "echo") this.#answer(messages);
+    else for (const peer of all) peer.#write(replies);
+  }
+
+  #answer(messages: number): void {
+    this.#write(replies.subarray(0, messages * reply));
   }
 
   async #accept(): Promise<void> {
