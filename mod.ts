@@ -37,7 +37,7 @@ export type { BackoffOptions } from "./src/retry.ts";
 export type { ProxyOptions } from "./src/client/proxy.ts";
 export type { SendOptions, SessionHandlers, WebSocketSession } from "./src/session.ts";
 export type { Accept, Acceptance, AcceptContext } from "./src/upgrade.ts";
-export type { Fetch } from "./src/incoming.ts";
+export type { Fetch } from "./src/http_responder.ts";
 export type { Sendable } from "./src/payload.ts";
 export type { RequestInfo } from "./src/request_info.ts";
 export type { OriginPolicy } from "./src/origin.ts";

@@ -6,7 +6,7 @@
  */
 
 import type { Timers } from "./clock.ts";
-import type { Arrival } from "./incoming.ts";
+import type { Arrival } from "./exchange.ts";
 import type { Addr, Listener } from "./runtime/conn.ts";
 
 /** A source of connections for one server. */

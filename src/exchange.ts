@@ -54,6 +54,15 @@ export interface Exchange {
 /** How an {@linkcode Exchange} begins on a Conn whose requests somebody else reads. */
 export type Open = (conn: Conn) => Exchange;
 
+/** A connection that has come, from wherever. */
+export interface Arrival {
+  readonly conn: Conn;
+  /** Whether the connection itself is encrypted. */
+  readonly isSecure: boolean;
+  /** Where somebody else reads the requests: the one that this is about. @default {we read it} */
+  readonly open?: Open;
+}
+
 /** A request by HTTP/1.1. */
 export class Http1Exchange implements Exchange {
   readonly head: RequestHead;

@@ -15,6 +15,24 @@ import type { LookaheadConn } from "./lookahead.ts";
 import type { ReceivedHead } from "./request_info.ts";
 import type { Conn } from "./runtime/conn.ts";
 
+/**
+ * Answers a plain HTTP request.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { type Fetch, serve, type TcpAddr } from "@twoway/websocket";
+ *
+ * const pages: Fetch = ({ url }) => new Response(`You asked for ${new URL(url).pathname}`);
+ * const server = await serve({ port: 0, fetch: pages }, () => {});
+ * const { port } = server.addr as TcpAddr;
+ * const response = await fetch(`http://127.0.0.1:${port}/about`);
+ * assertEquals(await response.text(), "You asked for /about");
+ * await server.shutdown();
+ * ```
+ */
+export type Fetch = (request: Request) => Response | Promise<Response>;
+
 /** What is read and dropped behind a response so that the client gets to see it (RFC 9112 9.6). */
 const LINGER = { bytes: 65_536, ms: 1000 };
 

@@ -11,41 +11,14 @@ import type { Timer, Timers } from "./clock.ts";
 import { HandshakeError } from "./core/errors.ts";
 import { isUpgradeRequest } from "./core/handshake.ts";
 import { HeadReader } from "./core/http.ts";
-import { type Exchange, Http1Exchange, type Open } from "./exchange.ts";
-import { readBody, respond } from "./http_responder.ts";
+import { type Arrival, type Exchange, Http1Exchange } from "./exchange.ts";
+import { type Fetch, readBody, respond } from "./http_responder.ts";
 import { LookaheadConn } from "./lookahead.ts";
 import type { ResolvedSessionOptions } from "./options.ts";
 import { checkAnswer, encodeRefusal, refusalAfter, toResponse } from "./refusal.ts";
 import { type ReceivedHead, toWebRequest } from "./request_info.ts";
 import { type Addr, type Conn, prepend } from "./runtime/conn.ts";
 import { upgrade, type Upgraded, type UpgradePolicy } from "./upgrade.ts";
-
-/**
- * Answers a plain HTTP request.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import { type Fetch, serve, type TcpAddr } from "@twoway/websocket";
- *
- * const pages: Fetch = ({ url }) => new Response(`You asked for ${new URL(url).pathname}`);
- * const server = await serve({ port: 0, fetch: pages }, () => {});
- * const { port } = server.addr as TcpAddr;
- * const response = await fetch(`http://127.0.0.1:${port}/about`);
- * assertEquals(await response.text(), "You asked for /about");
- * await server.shutdown();
- * ```
- */
-export type Fetch = (request: Request) => Response | Promise<Response>;
-
-/** A connection that has come, from wherever. */
-export interface Arrival {
-  readonly conn: Conn;
-  /** Whether the connection itself is encrypted. */
-  readonly isSecure: boolean;
-  /** Where somebody else reads the requests: the one that this is about. @default {we read it} */
-  readonly open?: Open;
-}
 
 /** What an {@linkcode Incoming} needs from its server. */
 export interface IncomingOptions<Data> {

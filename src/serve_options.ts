@@ -7,7 +7,7 @@
 import { AddressSet } from "./address.ts";
 import { checkClock, type Clock } from "./clock.ts";
 import { checkProtocols } from "./core/handshake.ts";
-import type { Fetch } from "./incoming.ts";
+import type { Fetch } from "./http_responder.ts";
 import {
   type ResolvedSessionOptions,
   resolveSessionOptions,

@@ -11,13 +11,13 @@ import type { CheckedOpening, ResponseOptions } from "../core/handshake.ts";
 import type { HeadLimits, RequestHead } from "../core/http.ts";
 import { checkHead, createHead, type ParsedRequest } from "../core/parsed_head.ts";
 import {
+  type Arrival,
   type Exchange,
   Http1Exchange,
   type RefusalOptions,
   type WriteAcceptance,
 } from "../exchange.ts";
 import { linger } from "../http_responder.ts";
-import type { Arrival } from "../incoming.ts";
 import type { Conn } from "../runtime/conn.ts";
 import { NodeSocket } from "../runtime/node.ts";
 import { type Refuse, render } from "./refusal.ts";

@@ -15,9 +15,8 @@ import {
 import type { CheckedOpening, ResponseOptions } from "../core/handshake.ts";
 import type { HeadLimits, RequestHead } from "../core/http.ts";
 import { checkSizes, createHead } from "../core/parsed_head.ts";
-import type { Exchange, RefusalOptions, WriteAcceptance } from "../exchange.ts";
+import type { Arrival, Exchange, RefusalOptions, WriteAcceptance } from "../exchange.ts";
 import { answer, BODILESS, CONNECTION_HEADERS, type Write } from "../http_responder.ts";
-import type { Arrival } from "../incoming.ts";
 import { toResponse } from "../refusal.ts";
 import type { Conn } from "../runtime/conn.ts";
 import { Http2Conn, toFields, toHeaders } from "../runtime/http2_stream.ts";
