@@ -65,6 +65,9 @@ export const CONNECT: Readonly<Record<string, string>> = {
   "sec-websocket-version": "13",
 };
 
+/** What a server may send before it is granted more (RFC 9113 section 6.9.2). */
+export const FIRST_WINDOW = 65_535;
+
 /** Sends frames, each list in one piece, once the server has answered the one before; waits for the end. */
 export async function sendFrames(port: number, ...pieces: readonly number[][]): Promise<void> {
   const socket = greet(port);

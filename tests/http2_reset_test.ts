@@ -3,11 +3,18 @@
 import { assertEquals } from "@std/assert";
 import { describe, test } from "node:test";
 import { attach, type AttachOptions } from "../src/node.ts";
-import { CONNECT, end, GET, goAway, grant, headers, reset, sendFrames } from "./http2_raw_peer.ts";
+import {
+  CONNECT,
+  end,
+  FIRST_WINDOW,
+  GET,
+  goAway,
+  grant,
+  headers,
+  reset,
+  sendFrames,
+} from "./http2_raw_peer.ts";
 import { startHttp2 } from "./http2_servers.ts";
-
-/** What the server may send before it is granted more (RFC 9113 section 6.9.2). */
-const FIRST_WINDOW = 65_535;
 
 /** What is reported when a client sends these frames at once; throws for what nobody catches. */
 async function reportedFor(frames: number[], options: AttachOptions = {}): Promise<unknown[]> {

@@ -47,7 +47,7 @@ export async function startHttp2(
   const sessions = new Set<http2.ServerHttp2Session>();
   const sockets = new Set<net.Socket>();
   server.on("session", (session) => {
-    guardSession(session); // also where a test has no attach(), which does it
+    if (prepare === undefined) guardSession(session); // nobody else does: there is no attach()
     sessions.add(session);
     session.on("error", () => {});
     session.once("close", () => sessions.delete(session));
