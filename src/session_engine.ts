@@ -136,7 +136,7 @@ export class SessionEngine<Session> implements Owner {
   /** See the session's `state`. */
   get state(): State {
     if (this.#status !== null) return "closed";
-    return this.#canSend ? "open" : "closing";
+    return this.#canSend() ? "open" : "closing";
   }
 
   /** See the session's `bufferedAmount`. */
@@ -163,12 +163,12 @@ export class SessionEngine<Session> implements Owner {
 
   /** Sends a ping; see the session's `ping()`. */
   ping(): Promise<number> {
-    return this.#canSend ? this.keepalive.ping() : rejected(this.#closedError("ping"));
+    return this.#canSend() ? this.keepalive.ping() : rejected(this.#closedError("ping"));
   }
 
   /** Starts the closing handshake; see the session's `close()`. */
   close(code?: number, reason?: string): Promise<CloseStatus> {
-    const isFirst = this.#canSend;
+    const isFirst = this.#canSend();
     try {
       this.protocol.sendClose(code, reason);
     } catch (error) {
@@ -195,7 +195,7 @@ export class SessionEngine<Session> implements Owner {
     if (this.#status !== null) return false;
     if (this.#closing.hasEnding) return this.#closing.isWaitingForUser;
     return this.#turns.isYielding || this.protocol.hasInput ||
-      (this.inbox.isFull && !this.#isDiscarding);
+      (this.inbox.isFull && !this.#isDiscarding());
   }
 
   onBytes(bytes: Uint8Array): void {
@@ -339,7 +339,7 @@ export class SessionEngine<Session> implements Owner {
       .catch((error) => this.#handlerFailed(error))
       .then(() => this.inbox.resume());
     const closing = new Promise<void>((resolve) => this.#startReading = resolve);
-    if (this.#canSend) await Promise.race([opened, closing]);
+    if (this.#canSend()) await Promise.race([opened, closing]);
   }
 
   #runUser(run: (session: Session) => unknown): void {
@@ -350,7 +350,7 @@ export class SessionEngine<Session> implements Owner {
       return this.#handlerFailed(error);
     }
     Promise.resolve(result).then(
-      () => void (this.#canSend && this.close(CloseCode.Normal)),
+      () => void (this.#canSend() && this.close(CloseCode.Normal)),
       (error) => this.#handlerFailed(error),
     );
   }
@@ -377,7 +377,7 @@ export class SessionEngine<Session> implements Owner {
   }
 
   /** From our Close on we always read, and drop what the queue can't hold. */
-  get #isDiscarding(): boolean {
+  #isDiscarding(): boolean {
     return this.#closing.isOutputOver;
   }
 
@@ -385,7 +385,7 @@ export class SessionEngine<Session> implements Owner {
   #pump(): void {
     if (this.#isPumping) return;
     this.#isPumping = true;
-    while (!this.#closing.hasEnding && (this.#isDiscarding || !this.inbox.isFull)) {
+    while (!this.#closing.hasEnding && (!this.inbox.isFull || this.#isDiscarding())) {
       if (!this.#turns.hasTime()) break; // one busy peer must not starve the others
       const event = this.protocol.next();
       if (event === null) break;
@@ -424,7 +424,7 @@ export class SessionEngine<Session> implements Owner {
   }
 
   #handlerFailed(error: unknown): void {
-    if (error instanceof ClosedError && !this.#canSend) return; // it only noticed our end
+    if (error instanceof ClosedError && !this.#canSend()) return; // it only noticed our end
     this.#plan.onError?.(error);
     this.#closing.because(error);
     this.inbox.stop();
@@ -435,12 +435,12 @@ export class SessionEngine<Session> implements Owner {
     this.#closing.over(new TimeoutError(`${what} (${option})`));
   }
 
-  get #canSend(): boolean {
+  #canSend(): boolean {
     return !this.#closing.isOutputOver;
   }
 
   #problemWithSending(): Error | null {
-    if (!this.#canSend) return this.#closedError("send");
+    if (!this.#canSend()) return this.#closedError("send");
     const { maxSendBacklog } = this.options.limits;
     if (this.protocol.bufferedAmount < maxSendBacklog) return null;
     this.#closing.over(
