@@ -8,10 +8,14 @@
 import type { HeaderList } from "./core/headers.ts";
 import type { Addr } from "./runtime/conn.ts";
 
+/** An IPv4 address without leading zeros. */
+const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?=\d)|$)){4}$/;
+
 /** What a peer is known by when its connections are counted. */
 export function addressKey(addr: Addr | undefined): string {
   if (addr === undefined) return "";
   if (addr.transport === "unix") return "unix";
+  if (IPV4.test(addr.hostname)) return addr.hostname; // as systems write it: nothing to unify
   const bytes = parseIp(addr.hostname);
   if (bytes === null) return addr.hostname;
   // A household or a server gets a whole IPv6 /64: single addresses in it cost nothing.

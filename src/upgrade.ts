@@ -171,11 +171,13 @@ export async function upgrade<Data>(
     ? {}
     : acceptCompression(checked.extensions, policy.compress, context.timers) ?? {};
   const headers = accepted?.headers;
-  const write = await exchange.prepare({ protocol, headers, extensions })
-    .catch((error) => {
-      compression?.close();
-      throw error;
-    });
+  let write: WriteAcceptance;
+  try {
+    write = await exchange.prepare({ protocol, headers, extensions });
+  } catch (error) {
+    compression?.close();
+    throw error;
+  }
   const data = accepted?.data as Data;
   const agreed = { protocol: protocol ?? "", extensions, compression };
   return { write, request, ...agreed, data, remoteAddr };

@@ -367,5 +367,7 @@ export function checkField(name: string, value: string): void {
 }
 
 function isFieldValue(value: string): boolean {
-  return /^[\t\x20-\x7e\x80-\xff]*$/.test(value) && trimSpace(value) === value;
+  // A character beyond the ends is NaN, and no space.
+  const hasSpace = isSpace(value.charCodeAt(0)) || isSpace(value.charCodeAt(value.length - 1));
+  return !hasSpace && /^[\t\x20-\x7e\x80-\xff]*$/.test(value);
 }

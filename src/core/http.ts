@@ -92,6 +92,18 @@ const TAB = 0x09;
 const SPACE = 0x20;
 const COLON = 0x3a;
 
+/** What a line may hold: all but control characters, which are 0 here. */
+const VALUE_BYTES = Uint8Array.from(
+  { length: 256 },
+  (_, byte) => byte !== TAB && (byte < 0x20 || byte === 0x7f) ? 0 : byte,
+);
+
+/** What a header name may hold, in lower case; 0 for what it may not. */
+const NAME_BYTES = Uint8Array.from({ length: 256 }, (_, byte) => {
+  if (!isTokenByte(byte)) return 0;
+  return byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte;
+});
+
 /** What differs between the heads of requests and of responses. */
 interface HeadKind<Head> {
   /** Reads the first line; returns what makes the head of it and the fields. */
@@ -170,15 +182,43 @@ export class HeadReader<Head> {
   receive(bytes: Uint8Array): Head | null {
     if (this.#isDone) throw new TypeError("Cannot receive: the head is complete, or was refused");
     this.#isDone = true; // also if this throws: the bytes so far are not ours any more
-    for (let i = 0; i < bytes.length; i++) {
-      const head = this.#take(bytes[i]);
+    for (let at = this.#takePlain(bytes, 0); at < bytes.length; at = this.#takePlain(bytes, at)) {
+      const head = this.#take(bytes[at++]);
       if (head === null) continue;
-      if (i + 1 < bytes.length) this.rest = new Uint8Array(bytes.subarray(i + 1));
+      if (at < bytes.length) this.rest = new Uint8Array(bytes.subarray(at));
       return head;
     }
     if (this.#bytes === asciiScratch) this.#grow(this.#filled + 64); // it is not ours for long
     this.#isDone = false;
     return null;
+  }
+
+  /**
+   * Takes the bytes from `at` on that may stand anywhere in the name or value which has begun, as far as
+   * room and limits go; returns where they end.
+   */
+  #takePlain(bytes: Uint8Array, at: number): number {
+    const isToken = this.#delimiter !== null;
+    const size = this.#filled - this.#lineStart;
+    const hasBegun = isToken
+      ? this.#finish !== null && size > 0
+      : this.#filled !== this.#valueStart;
+    if (!hasBegun || this.#sawCr) return at;
+    const { maxHeaderSize, maxHeaderLine } = this.#limits;
+    const own = this.#bytes;
+    let filled = this.#filled;
+    const room = Math.min(own.length - filled, maxHeaderSize - this.#size, maxHeaderLine - size);
+    const end = Math.min(bytes.length, at + room);
+    const plain = isToken ? NAME_BYTES : VALUE_BYTES;
+    let i = at;
+    for (; i < end; i++) {
+      const byte = plain[bytes[i]];
+      if (byte === 0) break;
+      own[filled++] = byte;
+    }
+    this.#filled = filled;
+    this.#size += i - at;
+    return i;
   }
 
   #take(byte: number): Head | null {
@@ -198,7 +238,7 @@ export class HeadReader<Head> {
   }
 
   #append(byte: number): void {
-    if ((byte < 0x20 && byte !== TAB) || byte === 0x7f) {
+    if (VALUE_BYTES[byte] === 0) {
       throw this.#kind.fail(`control character 0x${byte.toString(16).padStart(2, "0")}`);
     }
     const { maxHeaderLine } = this.#limits;
@@ -245,8 +285,7 @@ export class HeadReader<Head> {
       this.#push(LF);
       this.#lineStart++;
     }
-    const isUpper = byte >= 0x41 && byte <= 0x5a;
-    this.#push(isUpper ? byte | 0x20 : byte);
+    this.#push(NAME_BYTES[byte]);
   }
 
   #endLine(): Head | null {
