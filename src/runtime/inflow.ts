@@ -90,7 +90,8 @@ export class Inflow implements ConnFlow {
       return;
     }
     this.#chunks.push(bytes);
-    this.#pause(); // the socket would go on reading for nobody
+    // Somebody will ask before long, as a rule: to pause and go on costs more than to keep another chunk.
+    if (this.#chunks.length > 1 || bytes.length >= LARGE) this.#pause();
   }
 
   #give(sink: ConnSink, bytes: Uint8Array): void {
