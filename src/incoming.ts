@@ -10,7 +10,7 @@ import { Cancellation } from "./cancellation.ts";
 import type { Timer, Timers } from "./clock.ts";
 import { HandshakeError } from "./core/errors.ts";
 import { isUpgradeRequest } from "./core/handshake.ts";
-import { HeadReader } from "./core/http.ts";
+import { HeadReader } from "./core/head_reader.ts";
 import { type Arrival, type Exchange, Http1Exchange } from "./exchange.ts";
 import { type Fetch, readBody, respond } from "./http_responder.ts";
 import { LookaheadConn } from "./lookahead.ts";

@@ -7,7 +7,8 @@
 
 import { type BodyFraming, BodyReader } from "../core/body.ts";
 import { HandshakeError } from "../core/errors.ts";
-import type { HeadReader, ResponseHead } from "../core/http.ts";
+import type { HeadReader } from "../core/head_reader.ts";
+import type { ResponseHead } from "../core/http.ts";
 import type { Conn } from "../runtime/conn.ts";
 
 /** A response's head, and the bytes that came behind it. */

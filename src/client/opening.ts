@@ -13,13 +13,8 @@ import {
   createRequest,
   type RequestOptions,
 } from "../core/handshake.ts";
-import {
-  encodeRequest,
-  type HeadLimits,
-  HeadReader,
-  type RequestHead,
-  type ResponseHead,
-} from "../core/http.ts";
+import { type HeadLimits, HeadReader } from "../core/head_reader.ts";
+import { encodeRequest, type RequestHead, type ResponseHead } from "../core/http.ts";
 import { type Conn, prepend } from "../runtime/conn.ts";
 import type { Leg } from "./target.ts";
 

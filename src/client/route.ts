@@ -8,7 +8,7 @@
 import { parseIp } from "../address.ts";
 import type { Attempt } from "./attempt.ts";
 import { HandshakeError } from "../core/errors.ts";
-import type { HeadLimits } from "../core/http.ts";
+import type { HeadLimits } from "../core/head_reader.ts";
 import { type Destination, parseProxy, type Proxy, type ProxyOptions } from "./proxy.ts";
 import { chooseProxy, PROXY_VARIABLES } from "./proxy_env.ts";
 import { type Conn, type DialOptions, prepend } from "../runtime/conn.ts";

@@ -6,7 +6,8 @@
 
 import { readAnswer, refusal } from "./answer.ts";
 import { HeaderList } from "../core/headers.ts";
-import { encodeRequest, type HeadLimits, HeadReader, type RequestHead } from "../core/http.ts";
+import { type HeadLimits, HeadReader } from "../core/head_reader.ts";
+import { encodeRequest, type RequestHead } from "../core/http.ts";
 import type { Destination } from "./proxy.ts";
 import type { Conn } from "../runtime/conn.ts";
 

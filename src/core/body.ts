@@ -6,6 +6,9 @@
  */
 
 import { HandshakeError } from "./errors.ts";
+import { requestError } from "./head_reader.ts";
+import type { RequestHead } from "./http.ts";
+import { show } from "./show.ts";
 
 /** How the end of a body is found (RFC 9112 section 6.3). */
 export type BodyFraming =
@@ -13,6 +16,27 @@ export type BodyFraming =
   | { readonly kind: "length"; readonly length: number }
   | { readonly kind: "chunked" }
   | { readonly kind: "end" };
+
+/**
+ * How the end of a request's body is found (RFC 9112 section 6). Throws a {@linkcode HandshakeError}
+ * with status 400 where two readers could disagree about it.
+ */
+export function requestBodyFraming({ headers }: RequestHead): BodyFraming {
+  const lengths = headers.getAll("content-length");
+  const codings = headers.getAll("transfer-encoding");
+  if (codings.length > 0) {
+    const isChunked = codings.length === 1 && codings[0].toLowerCase() === "chunked";
+    if (lengths.length > 0 || !isChunked) {
+      throw requestError("Transfer-Encoding is not chunked alone, or stands beside Content-Length");
+    }
+    return { kind: "chunked" };
+  }
+  if (lengths.length === 0) return { kind: "none" };
+  if (lengths.length > 1 || !/^\d{1,15}$/.test(lengths[0])) {
+    throw requestError(`Content-Length is ${show(lengths.join(", "))}`);
+  }
+  return { kind: "length", length: Number(lengths[0]) };
+}
 
 /** What happens to a body that is longer than its limit. */
 export type Overlong = "refuse" | "truncate";

@@ -8,7 +8,8 @@
 import { HandshakeError } from "./errors.ts";
 import { HeaderList, listHas } from "./headers.ts";
 import { checkHost, type Fail } from "./host.ts";
-import { encodeResponse, requestBodyFraming, type RequestHead, type ResponseHead } from "./http.ts";
+import { requestBodyFraming } from "./body.ts";
+import { encodeResponse, type RequestHead, type ResponseHead } from "./http.ts";
 import {
   type Agreement,
   checkDestination,

@@ -79,11 +79,10 @@ export {
 export { type ClosePayload, type CloseStatus, decodeClose, encodeClose } from "./close.ts";
 export { CloseCode, isValidCloseCode } from "./close_code.ts";
 export { HandshakeError, type HandshakeErrorInit, ProtocolError } from "./errors.ts";
+export { type HeadLimits, HeadReader } from "./head_reader.ts";
 export {
   encodeRequest,
   encodeResponse,
-  type HeadLimits,
-  HeadReader,
   type RequestHead,
   type ResponseHead,
   type ResponseInit,

@@ -8,7 +8,8 @@
 import { HandshakeError } from "./errors.ts";
 import { HeaderList, isToken } from "./headers.ts";
 import { checkHost, checkTarget, type Fail } from "./host.ts";
-import type { HeadLimits, RequestHead } from "./http.ts";
+import type { HeadLimits } from "./head_reader.ts";
+import type { RequestHead } from "./http.ts";
 import { show } from "./show.ts";
 
 /** A request as another parser tells it. */

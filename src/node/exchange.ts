@@ -8,7 +8,8 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { HandshakeError } from "../core/errors.ts";
 import type { CheckedOpening, ResponseOptions } from "../core/handshake.ts";
-import type { HeadLimits, RequestHead } from "../core/http.ts";
+import type { HeadLimits } from "../core/head_reader.ts";
+import type { RequestHead } from "../core/http.ts";
 import { checkHead, createHead, type ParsedRequest } from "../core/parsed_head.ts";
 import {
   type Arrival,

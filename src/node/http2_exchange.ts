@@ -13,7 +13,8 @@ import {
   type Http2Fields,
 } from "../core/extended_connect.ts";
 import type { CheckedOpening, ResponseOptions } from "../core/handshake.ts";
-import type { HeadLimits, RequestHead } from "../core/http.ts";
+import type { HeadLimits } from "../core/head_reader.ts";
+import type { RequestHead } from "../core/http.ts";
 import { checkSizes, createHead } from "../core/parsed_head.ts";
 import type { Arrival, Exchange, RefusalOptions, WriteAcceptance } from "../exchange.ts";
 import { answer, BODILESS, CONNECTION_HEADERS, type Write } from "../http_responder.ts";

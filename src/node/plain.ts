@@ -9,7 +9,8 @@
 import { type IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { requestBodyFraming, type RequestHead } from "../core/http.ts";
+import { requestBodyFraming } from "../core/body.ts";
+import type { RequestHead } from "../core/http.ts";
 import { whenFree } from "./pipelining.ts";
 
 /** Answers an ordinary request, as the listeners for `request` do. */

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { describe, test } from "node:test";
-import { type BodyFraming, BodyReader } from "../../src/core/body.ts";
+import { type BodyFraming, BodyReader, requestBodyFraming } from "../../src/core/body.ts";
 import { HandshakeError } from "../../src/core/errors.ts";
+import { HeaderList } from "../../src/core/headers.ts";
 import { countAllocations } from "../allocations.ts";
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
@@ -158,5 +159,50 @@ describe("BodyReader", () => {
     reader.receive(input);
     input.fill(0);
     assertEquals(text(reader.bytes), "ab");
+  });
+});
+
+describe("requestBodyFraming()", () => {
+  const framing = (...fields: [string, string][]): unknown => {
+    const headers = new HeaderList();
+    for (const [name, value] of fields) headers.append(name, value);
+    try {
+      return requestBodyFraming({ method: "GET", target: "/", headers });
+    } catch (error) {
+      return (error as HandshakeError).status;
+    }
+  };
+
+  test("finds none, a length, or chunks", () => {
+    assertEquals(framing(), { kind: "none" });
+    assertEquals(framing(["Content-Length", "0"]), { kind: "length", length: 0 });
+    assertEquals(framing(["Content-Length", "0015"]), { kind: "length", length: 15 });
+    assertEquals(framing(["Transfer-Encoding", "Chunked"]), { kind: "chunked" });
+  });
+
+  test("H-35 rejects lengths that two readers could read differently", () => {
+    for (const value of ["-1", "+5", "0x5", "5,5", "", "1e3", "18446744073709551616"]) {
+      assertEquals(framing(["Content-Length", value]), 400, value);
+    }
+    assertEquals(framing(["Content-Length", "0"], ["Content-Length", "5"]), 400);
+    assertEquals(framing(["Content-Length", "5"], ["Content-Length", "5"]), 400);
+  });
+
+  test("H-36 rejects codings other than chunked alone", () => {
+    for (
+      const value of [
+        "identity",
+        "chunked, gzip",
+        "gzip, chunked",
+        "chunked, chunked",
+        "",
+        "chunked,",
+        "xchunked",
+      ]
+    ) {
+      assertEquals(framing(["Transfer-Encoding", value]), 400, value);
+    }
+    assertEquals(framing(["Transfer-Encoding", "chunked"], ["Transfer-Encoding", "chunked"]), 400);
+    assertEquals(framing(["Transfer-Encoding", "chunked"], ["Content-Length", "5"]), 400);
   });
 });

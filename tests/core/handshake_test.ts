@@ -13,12 +13,8 @@ import {
   type RequestOptions,
 } from "../../src/core/handshake.ts";
 import { HeaderList } from "../../src/core/headers.ts";
-import {
-  encodeRequest,
-  HeadReader,
-  type RequestHead,
-  type ResponseHead,
-} from "../../src/core/http.ts";
+import { HeadReader } from "../../src/core/head_reader.ts";
+import { encodeRequest, type RequestHead, type ResponseHead } from "../../src/core/http.ts";
 import { latin1 } from "../latin1.ts";
 
 const LIMITS = { maxHeaderSize: 100_000, maxHeaderLine: 80_000, maxHeaders: 200 };

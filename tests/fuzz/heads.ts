@@ -9,12 +9,9 @@ import {
   createResponse,
   isUpgradeRequest,
 } from "../../src/core/handshake.ts";
-import {
-  HeadReader,
-  requestBodyFraming,
-  type RequestHead,
-  type ResponseHead,
-} from "../../src/core/http.ts";
+import { requestBodyFraming } from "../../src/core/body.ts";
+import { HeadReader } from "../../src/core/head_reader.ts";
+import type { RequestHead, ResponseHead } from "../../src/core/http.ts";
 import { REQUEST_VECTORS } from "../core/request_vectors.ts";
 import { OFFERED, RESPONSE_VECTORS } from "../core/response_vectors.ts";
 import { judgeRequest, judgeResponse, type Verdict } from "./head_reference.ts";

@@ -9,7 +9,8 @@ import {
   listElements,
   parseExtensions,
 } from "../../src/core/headers.ts";
-import { encodeRequest, encodeResponse, HeadReader } from "../../src/core/http.ts";
+import { HeadReader } from "../../src/core/head_reader.ts";
+import { encodeRequest, encodeResponse } from "../../src/core/http.ts";
 import { acceptDeflate, offerDeflate } from "../../src/core/permessage_deflate.ts";
 import { decodeUtf8, useLenientDecoder, Utf8Validator } from "../../src/core/utf8.ts";
 import { CUT_TEXT, NOT_TEXT } from "../core/vectors.ts";

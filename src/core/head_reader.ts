@@ -1,0 +1,357 @@
+/**
+ * Reads the heads of HTTP/1.1 requests and responses (RFC 9112): strict, bounded, and in any pieces with
+ * the same outcome.
+ *
+ * @module
+ */
+
+import { asciiScratch, decodeAscii } from "./ascii.ts";
+import { HandshakeError } from "./errors.ts";
+import { HeaderList, isSpace, isTokenByte } from "./headers.ts";
+import { checkHost, checkTarget } from "./host.ts";
+import type { RequestHead, ResponseHead } from "./http.ts";
+import { show } from "./show.ts";
+import { decodeUtf8 } from "./utf8.ts";
+
+/**
+ * What bounds a head.
+ *
+ * @example
+ * ```ts
+ * import { assertThrows } from "@std/assert";
+ * import { type HeadLimits, HeadReader } from "@twoway/websocket/core";
+ *
+ * const limits: HeadLimits = { maxHeaderSize: 1000, maxHeaderLine: 20, maxHeaders: 10 };
+ * const reader = HeadReader.forRequests(limits);
+ * const bytes = new TextEncoder().encode("GET /too/long/for/this HTTP/1.1\r\n");
+ * assertThrows(() => reader.receive(bytes), Error, "limits.maxHeaderLine");
+ * ```
+ */
+export interface HeadLimits {
+  /** Bytes in all, line ends included. */
+  readonly maxHeaderSize: number;
+  /** Bytes of one line, its end not counted. */
+  readonly maxHeaderLine: number;
+  /** Header fields. */
+  readonly maxHeaders: number;
+}
+
+const NOTHING = new Uint8Array(0);
+
+const CR = 0x0d;
+const LF = 0x0a;
+const TAB = 0x09;
+const SPACE = 0x20;
+const COLON = 0x3a;
+
+/** What a line may hold: all but control characters, which are 0 here. */
+const VALUE_BYTES = Uint8Array.from(
+  { length: 256 },
+  (_, byte) => byte !== TAB && (byte < 0x20 || byte === 0x7f) ? 0 : byte,
+);
+
+/** What a header name may hold, in lower case; 0 for what it may not. */
+const NAME_BYTES = Uint8Array.from({ length: 256 }, (_, byte) => {
+  if (!isTokenByte(byte)) return 0;
+  return byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte;
+});
+
+/** What differs between the heads of requests and of responses. */
+interface HeadKind<Head> {
+  /** Reads the first line; returns what makes the head of it and the fields. */
+  readonly parse: (line: string) => (headers: HeaderList) => Head;
+  /** What ends the token that the first line begins with; `null` if it begins otherwise. */
+  readonly delimiter: number | null;
+  readonly fail: (why: string, status?: number) => HandshakeError;
+}
+
+/**
+ * Reads one head from bytes that are cut anywhere.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { HeadReader } from "@twoway/websocket/core";
+ *
+ * const limits = { maxHeaderSize: 16_384, maxHeaderLine: 8192, maxHeaders: 100 };
+ * const reader = HeadReader.forRequests(limits);
+ * const encoder = new TextEncoder();
+ * assertEquals(reader.receive(encoder.encode("GET /chat HTTP/1.1\r\nHost: loc")), null);
+ * const head = reader.receive(encoder.encode("alhost\r\n\r\nand more"));
+ * assertEquals([head?.target, head?.headers.get("host")], ["/chat", "localhost"]);
+ * assertEquals(new TextDecoder().decode(reader.rest), "and more");
+ * ```
+ */
+export class HeadReader<Head> {
+  /** Bytes behind the head, once it is complete: a copy. */
+  rest: Uint8Array = NOTHING;
+
+  readonly #limits: HeadLimits;
+  readonly #kind: HeadKind<Head>;
+  /** Makes the head from its fields; known once the first line has been read. */
+  #finish: ((headers: HeaderList) => Head) | null = null;
+  /** The bytes of the first line, then those of all fields as a {@linkcode HeaderList} wants them. */
+  #bytes = asciiScratch;
+  #filled = 0;
+  /** Where the current line would begin if all of it had been kept. */
+  #lineStart = 0;
+  /** Where the current field's value begins; -1 before. */
+  #valueStart = -1;
+  #fieldCount = 0;
+  /** What ends the token that the current line begins with; `null` once it is there. */
+  #delimiter: number | null;
+  #size = 0;
+  #sawCr = false;
+  #skippedLine = false;
+  /** There is a head, or there never will be. */
+  #isDone = false;
+
+  private constructor(limits: HeadLimits, kind: HeadKind<Head>) {
+    this.#limits = limits;
+    this.#kind = kind;
+    this.#delimiter = kind.delimiter;
+  }
+
+  /** A reader that throws a {@linkcode HandshakeError} with status 400, 414, 431 or 505. */
+  static forRequests(limits: HeadLimits): HeadReader<RequestHead> {
+    return new HeadReader(limits, REQUEST);
+  }
+
+  /** A reader that throws a {@linkcode HandshakeError} without a status: there is no response. */
+  static forResponses(limits: HeadLimits): HeadReader<ResponseHead> {
+    return new HeadReader(limits, RESPONSE);
+  }
+
+  /** The same for what a proxy answers to CONNECT: many say that they speak HTTP/1.0. */
+  static forProxyResponses(limits: HeadLimits): HeadReader<ResponseHead> {
+    return new HeadReader(limits, PROXY_RESPONSE);
+  }
+
+  /**
+   * Adds bytes; returns the head once it is complete, and `null` before. Behind that, and once it has
+   * thrown, it throws a `TypeError`.
+   */
+  receive(bytes: Uint8Array): Head | null {
+    if (this.#isDone) throw new TypeError("Cannot receive: the head is complete, or was refused");
+    this.#isDone = true; // also if this throws: the bytes so far are not ours any more
+    for (let at = this.#takePlain(bytes, 0); at < bytes.length; at = this.#takePlain(bytes, at)) {
+      const head = this.#take(bytes[at++]);
+      if (head === null) continue;
+      if (at < bytes.length) this.rest = new Uint8Array(bytes.subarray(at));
+      return head;
+    }
+    if (this.#bytes === asciiScratch) this.#grow(this.#filled + 64); // it is not ours for long
+    this.#isDone = false;
+    return null;
+  }
+
+  /**
+   * Takes the bytes from `at` on that may stand anywhere in the name or value which has begun, as far as
+   * room and limits go; returns where they end.
+   */
+  #takePlain(bytes: Uint8Array, at: number): number {
+    const isToken = this.#delimiter !== null;
+    const size = this.#filled - this.#lineStart;
+    const hasBegun = isToken
+      ? this.#finish !== null && size > 0
+      : this.#filled !== this.#valueStart;
+    if (!hasBegun || this.#sawCr) return at;
+    const { maxHeaderSize, maxHeaderLine } = this.#limits;
+    const own = this.#bytes;
+    let filled = this.#filled;
+    const room = Math.min(own.length - filled, maxHeaderSize - this.#size, maxHeaderLine - size);
+    const end = Math.min(bytes.length, at + room);
+    const plain = isToken ? NAME_BYTES : VALUE_BYTES;
+    let i = at;
+    for (; i < end; i++) {
+      const byte = plain[bytes[i]];
+      if (byte === 0) break;
+      own[filled++] = byte;
+    }
+    this.#filled = filled;
+    this.#size += i - at;
+    return i;
+  }
+
+  #take(byte: number): Head | null {
+    const { maxHeaderSize } = this.#limits;
+    if (++this.#size > maxHeaderSize) {
+      throw this.#tooMuch(`the head is longer than ${maxHeaderSize} bytes (limits.maxHeaderSize)`);
+    }
+    if (byte === LF) {
+      if (!this.#sawCr) throw this.#kind.fail("a line ends with LF alone");
+      this.#sawCr = false;
+      return this.#endLine();
+    }
+    if (this.#sawCr) throw this.#kind.fail("CR stands inside a line");
+    if (byte === CR) this.#sawCr = true;
+    else this.#append(byte);
+    return null;
+  }
+
+  #append(byte: number): void {
+    if (VALUE_BYTES[byte] === 0) {
+      throw this.#kind.fail(`control character 0x${byte.toString(16).padStart(2, "0")}`);
+    }
+    const { maxHeaderLine } = this.#limits;
+    const size = this.#filled - this.#lineStart;
+    if (size === maxHeaderLine) {
+      const what = this.#finish === null ? "the first line" : "a header line";
+      throw this.#tooMuch(`${what} is longer than ${maxHeaderLine} bytes (limits.maxHeaderLine)`);
+    }
+    if (this.#delimiter !== null) return this.#appendToken(byte, size);
+    if (this.#filled !== this.#valueStart || !isSpace(byte)) this.#push(byte);
+    else this.#lineStart--; // the space before a value counts, but is not kept
+  }
+
+  #push(byte: number): void {
+    if (this.#filled === this.#bytes.length) this.#grow(this.#filled * 2);
+    this.#bytes[this.#filled++] = byte;
+  }
+
+  #grow(size: number): void {
+    const own = new Uint8Array(size);
+    for (let i = 0; i < this.#filled; i++) own[i] = this.#bytes[i];
+    this.#bytes = own;
+  }
+
+  /**
+   * Fails at the first byte that belongs to no token: what speaks another protocol need not finish
+   * its line. Also catches folded lines and a space before the colon, which hide fields from some
+   * readers. The line may hold a secret: no more of it than this byte goes into the message.
+   */
+  #appendToken(byte: number, size: number): void {
+    const isField = this.#finish !== null;
+    if (byte === this.#delimiter && size > 0) {
+      this.#delimiter = null;
+      this.#push(byte);
+      if (isField) this.#valueStart = this.#filled;
+      return;
+    }
+    if (!isTokenByte(byte)) {
+      const where = isField ? "a header name" : "the method";
+      throw this.#kind.fail(`character ${show(String.fromCharCode(byte))} stands in ${where}`);
+    }
+    if (!isField) return this.#push(byte);
+    if (size === 0) {
+      this.#push(LF);
+      this.#lineStart++;
+    }
+    this.#push(NAME_BYTES[byte]);
+  }
+
+  #endLine(): Head | null {
+    const isEmpty = this.#filled === this.#lineStart;
+    if (this.#finish === null) {
+      // "a server ... SHOULD ignore at least one empty line (CRLF) received prior to the
+      // request-line" (RFC 9112 section 2.2): we ignore one.
+      if (isEmpty && !this.#skippedLine) {
+        this.#skippedLine = true;
+        return null;
+      }
+      this.#finish = this.#kind.parse(latin1(this.#bytes, this.#filled));
+      this.#filled = 0;
+    } else if (isEmpty) {
+      return this.#finish(HeaderList.fromText(latin1(this.#bytes, this.#filled)));
+    } else {
+      this.#endField();
+    }
+    this.#lineStart = this.#filled;
+    this.#valueStart = -1;
+    this.#delimiter = COLON;
+    return null;
+  }
+
+  #endField(): void {
+    const { maxHeaders } = this.#limits;
+    if (this.#fieldCount++ >= maxHeaders) {
+      throw this.#tooMuch(`the head has more than ${maxHeaders} fields (limits.maxHeaders)`);
+    }
+    if (this.#delimiter !== null) throw this.#kind.fail("a header line has no colon");
+    while (this.#filled > this.#valueStart && isSpace(this.#bytes[this.#filled - 1])) {
+      this.#filled--;
+    }
+  }
+
+  #tooMuch(why: string): HandshakeError {
+    return this.#kind.fail(why, this.#finish === null ? 414 : 431);
+  }
+}
+
+const REQUEST: HeadKind<RequestHead> = {
+  parse: parseRequestLine,
+  delimiter: SPACE,
+  fail: requestError,
+};
+
+const RESPONSE: HeadKind<ResponseHead> = {
+  parse: (line) => parseStatusLine(line, line, responseError),
+  delimiter: null,
+  fail: responseError,
+};
+
+const PROXY_RESPONSE: HeadKind<ResponseHead> = {
+  parse: (line) => parseStatusLine(line, line.replace(/^HTTP\/1\.0 /, "HTTP/1.1 "), proxyError),
+  delimiter: null,
+  fail: proxyError,
+};
+
+function parseRequestLine(line: string): (headers: HeaderList) => RequestHead {
+  const match = /^(\S+) ([\x21-\x7e]+) (HTTP\/\d\.\d)$/.exec(line);
+  if (match === null) {
+    // Queries and user names hold secrets.
+    const start = line.split(/\?|:\/\//, 1)[0];
+    throw requestError(
+      `its first line, which begins with ${show(start)}, is not a method, a target and HTTP/1.1`,
+    );
+  }
+  const [, verb, target, version] = match;
+  const method = verb === "GET" ? "GET" : verb; // not each session's own
+  if (version !== "HTTP/1.1") {
+    throw requestError(`its version is ${version}, not HTTP/1.1`, 505);
+  }
+  return (headers) => {
+    const host = checkHost(headers, requestError);
+    return { method, target: checkTarget(target, host, requestError), headers };
+  };
+}
+
+/** Reads `text`, which is `line` with its version made ours. */
+function parseStatusLine(
+  line: string,
+  text: string,
+  fail: (why: string) => HandshakeError,
+): (headers: HeaderList) => ResponseHead {
+  const match = /^HTTP\/1\.1 ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/.exec(text);
+  if (match === null) throw fail(`its first line is ${show(line)}`);
+  const [, status, reason = ""] = match;
+  return (headers) => ({ status: Number(status), reason, headers });
+}
+
+function latin1(bytes: Uint8Array, length: number): string {
+  if (isAscii(bytes, length)) {
+    return bytes === asciiScratch ? decodeAscii(length) : decodeUtf8(bytes.subarray(0, length));
+  }
+  let text = "";
+  for (let i = 0; i < length; i++) text += String.fromCharCode(bytes[i]);
+  return text;
+}
+
+function isAscii(bytes: Uint8Array, length: number): boolean {
+  let bits = 0;
+  for (let i = 0; i < length; i++) bits |= bytes[i];
+  return bits < 0x80;
+}
+
+/** The error for a request that breaks a rule. */
+export function requestError(why: string, status = 400): HandshakeError {
+  return new HandshakeError(`Cannot read the request: ${why}`, { status });
+}
+
+function responseError(why: string): HandshakeError {
+  return new HandshakeError(`Cannot read the response: ${why}`);
+}
+
+function proxyError(why: string): HandshakeError {
+  return new HandshakeError(`Cannot read the proxy's response: ${why}`);
+}
