@@ -17,6 +17,7 @@ import { checkCloseArguments } from "./close_arguments.ts";
 import { connectInTurn } from "./connecting.ts";
 import { type EventHandler, EventHandlers } from "./event_handlers.ts";
 import { toConnectOptions, type WebConnectOptions } from "./options.ts";
+import { SendQueue } from "./send_queue.ts";
 import { checkOffers, parseWebSocketUrl } from "./url.ts";
 import {
   isObject,
@@ -156,9 +157,6 @@ const OPEN = 1;
 const CLOSING = 2;
 const CLOSED = 3;
 
-/** What is sent when its turn comes: behind a `Blob` that is still being read. */
-type Deferred = () => void | Promise<void>;
-
 /**
  * A WebSocket client as browsers have it. Where nothing else is said, it follows the standard to the
  * letter; `limits.maxMessageSize` is 64 MiB here, `limits.maxSendBacklog` 256 MiB, and compression is
@@ -209,12 +207,7 @@ export class WebSocket extends EventTarget {
   #binaryType: BinaryType = "blob";
   #protocol = "";
   #extensions = "";
-  /** Sends that wait for a `Blob` before them; `null` while none is being read. */
-  #deferred: Deferred[] | null = null;
-  /** Bytes of messages that will never be sent, or wait for a `Blob`. */
-  #unsent = 0;
-  /** What `bufferedAmount` is until the current task is over; `null` while nothing was sent in it. */
-  #amount: number | null = null;
+  readonly #sends = new SendQueue();
 
   /** Connects; see {@linkcode WebSocket}. `protocols` may be a list, one name, or options. */
   constructor(
@@ -240,12 +233,12 @@ export class WebSocket extends EventTarget {
 
   /** 0 connecting, 1 open, 2 closing, 3 closed. */
   get readyState(): ReadyState {
-    return this.#readyState;
+    return this.#currentState();
   }
 
   /** Bytes of messages sent but not yet taken by the network; grows only, once it is closed. */
   get bufferedAmount(): number {
-    return this.#amount ?? this.#currentAmount;
+    return this.#sends.amount;
   }
 
   /** The extensions agreed on. */
@@ -312,27 +305,14 @@ export class WebSocket extends EventTarget {
    * memory.
    */
   send(data: string | ArrayBuffer | ArrayBufferView | Blob): void {
-    const readyState = this.#readyState;
+    const readyState = this.#currentState();
     if (arguments.length === 0) throw new TypeError("send() needs a message");
-    const isBlob = data instanceof Blob;
-    const payload = isBlob ? null : toBytes(data) ?? toUsvString(data);
+    const message = data instanceof Blob ? data : toBytes(data) ?? toUsvString(data);
     if (readyState === CONNECTING) {
       throw new DOMException("Cannot send: the socket is connecting", "InvalidStateError");
     }
-    const size = payload === null ? (data as unknown as Blob).size : sizeOf(payload);
-    this.#keepAmount(size);
-    if (readyState !== OPEN) {
-      this.#unsent += size;
-    } else if (isBlob) {
-      const read = async (): Promise<void> =>
-        this.#sendDeferred(new Uint8Array(await data.arrayBuffer()), size);
-      this.#defer(read, size);
-    } else if (this.#deferred !== null) {
-      const own = typeof payload === "string" ? payload : new Uint8Array(payload!);
-      this.#defer(() => this.#sendDeferred(own, size), size);
-    } else {
-      this.#sendNow(payload!, size);
-    }
+    if (readyState === OPEN) this.#sends.add(message);
+    else this.#sends.lose(message);
   }
 
   /**
@@ -342,7 +322,7 @@ export class WebSocket extends EventTarget {
    */
   close(code?: number, reason?: string): void;
   close(...[code, reason]: [code?: unknown, reason?: unknown]): void {
-    const readyState = this.#readyState;
+    const readyState = this.#currentState();
     const close = checkCloseArguments(
       code === undefined ? undefined : toClampedShort(code),
       reason === undefined ? "" : toUsvString(reason),
@@ -351,10 +331,9 @@ export class WebSocket extends EventTarget {
     this.#state = CLOSING;
     if (readyState === CONNECTING) {
       this.#connecting.abort(new DOMException("The socket was closed", "AbortError"));
-    } else if (this.#deferred !== null) {
-      this.#deferred.push(() => void this.#session!.close(...close));
     } else {
-      void this.#session!.close(...close);
+      const session = this.#session!;
+      this.#sends.whenSent(() => void session.close(...close));
     }
   }
 
@@ -378,6 +357,7 @@ export class WebSocket extends EventTarget {
 
   #opened(session: WebSocketSession, offers: readonly string[]): Promise<void> | void {
     this.#session = session;
+    this.#sends.open(session);
     if (this.#state !== CONNECTING) return session.abort(this.#connecting.signal.reason);
     if (offers.length > 0 && session.protocol === "") {
       return session.abort(new HandshakeError("The server chose none of the subprotocols offered"));
@@ -402,9 +382,8 @@ export class WebSocket extends EventTarget {
   }
 
   async #closed({ code, reason, wasClean, error }: CloseStatus): Promise<void> {
-    this.#unsent += this.#session?.bufferedAmount ?? 0;
+    this.#sends.end();
     this.#session = null;
-    this.#deferred = null;
     this.#state = CLOSED;
     if (!wasClean) {
       this.dispatchEvent(createErrorEvent(error));
@@ -413,54 +392,9 @@ export class WebSocket extends EventTarget {
     this.dispatchEvent(new CloseEvent("close", { wasClean, code, reason }));
   }
 
-  get #readyState(): ReadyState {
+  #currentState(): ReadyState {
     if (this.#state === OPEN && this.#session!.state !== "open") return CLOSING;
     return this.#state;
-  }
-
-  get #currentAmount(): number {
-    return this.#unsent + (this.#session?.bufferedAmount ?? 0);
-  }
-
-  /** What is sent counts at least until the current task is over, though the system may have it. */
-  #keepAmount(size: number): void {
-    if (this.#amount === null) {
-      this.#amount = this.#currentAmount;
-      void sharedTimers.sharedTurn().then(() => this.#amount = null);
-    }
-    this.#amount += size;
-  }
-
-  #defer(send: Deferred, size: number): void {
-    this.#unsent += size;
-    if (this.#deferred !== null) {
-      this.#deferred.push(send);
-      return;
-    }
-    this.#deferred = [send];
-    void this.#sendDeferredAll();
-  }
-
-  async #sendDeferredAll(): Promise<void> {
-    try {
-      while (this.#deferred !== null && this.#deferred.length > 0) await this.#deferred.shift()!();
-      this.#deferred = null;
-    } catch (error) {
-      this.#session?.abort(error); // a Blob that can't be read: what follows must not overtake it
-    }
-  }
-
-  #sendDeferred(payload: string | Uint8Array, size: number): void {
-    if (this.#session?.state !== "open") return; // it stays unsent
-    this.#unsent -= size;
-    this.#sendNow(payload, size);
-  }
-
-  #sendNow(payload: string | Uint8Array, size: number): void {
-    const session = this.#session!;
-    void session.send(payload);
-    // At limits.maxSendBacklog the session is dropped, and does not take the message.
-    if (session.state !== "open") this.#unsent += size;
   }
 }
 
@@ -530,16 +464,6 @@ function readProtocols(value: unknown): { offers: string[]; init: WebConnectOpti
 /** A list or one name; `null` for another object. */
 function toOffers(value: unknown): string[] | null {
   return isObject(value) ? iterateStrings(value) : [toUsvString(value)];
-}
-
-function sizeOf(payload: string | Uint8Array): number {
-  if (typeof payload !== "string") return payload.length;
-  let size = payload.length;
-  for (let i = 0; i < payload.length; i++) {
-    const unit = payload.charCodeAt(i);
-    if (unit > 0x7f) size += unit > 0x7ff && (unit < 0xd800 || unit > 0xdfff) ? 2 : 1;
-  }
-  return size;
 }
 
 function createErrorEvent(error: unknown): Event {
