@@ -19,7 +19,7 @@ export interface InboxOwner {
   /** The user has taken a message or asks for one: there may be room, or nothing left in work. */
   onProgress(): void;
   /** The handler threw or its promise rejected. */
-  onHandlerError(error: unknown): void;
+  onUserError(error: unknown): void;
 }
 
 /** Resolves a call that waits. */
@@ -169,13 +169,13 @@ export class Inbox {
     try {
       result = this.#owner.onMessage(message);
     } catch (error) {
-      this.#owner.onHandlerError(error);
+      this.#owner.onUserError(error);
       return;
     }
     if (result === undefined || result === READY || !isThenable(result)) return;
     this.#inWork = true;
     result.then(() => this.#handled(), (error) => {
-      this.#owner.onHandlerError(error);
+      this.#owner.onUserError(error);
       this.#handled();
     });
   }

@@ -26,7 +26,7 @@ import {
   type ServeOptions,
 } from "./serve_options.ts";
 import { openSession } from "./server_session.ts";
-import type { SessionPlan } from "./session_engine.ts";
+import type { SessionPlan } from "./session_plan.ts";
 import { type SendOptions, sendPrepared, type WebSocketSession } from "./session.ts";
 import type { Upgraded } from "./upgrade.ts";
 

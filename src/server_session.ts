@@ -5,7 +5,7 @@
  */
 
 import { WebSocketSession } from "./session.ts";
-import type { SessionPlan } from "./session_engine.ts";
+import type { SessionPlan } from "./session_plan.ts";
 import type { Conn } from "./runtime/conn.ts";
 import type { Upgraded } from "./upgrade.ts";
 

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { Timer, Timers } from "./clock.ts";
+import type { Timers } from "./clock.ts";
 import { Closing, type ClosingOwner } from "./closing.ts";
 import type { Compression } from "./compression.ts";
 import type { CloseStatus } from "./core/close.ts";
@@ -21,42 +21,21 @@ import { Keepalive, type KeepaliveOwner } from "./keepalive.ts";
 import type { ResolvedSessionOptions } from "./options.ts";
 import { Outbox, type OutboxOwner } from "./outbox.ts";
 import type { Conn } from "./runtime/conn.ts";
+import type { SessionPlan } from "./session_plan.ts";
 import { tuneCore } from "./tuning.ts";
 import { Turns, type TurnsOwner } from "./turns.ts";
+import { UserCalls, type UserCallsOwner } from "./user_calls.ts";
 
 tuneCore();
 
-type Owner = ClosingOwner & InboxOwner & IntakeOwner & KeepaliveOwner & OutboxOwner & TurnsOwner;
-
-/** What the user's handlers are, whatever a session is to them. */
-export interface EngineHandlers<Session> {
-  readonly open?: (session: Session) => unknown;
-  readonly message?: (session: Session, message: Message) => unknown;
-  readonly close?: (session: Session, status: CloseStatus) => unknown;
-}
-
-/** What a session goes by; all sessions of a server share one. */
-export type SessionPlan<Session> = CommonPlan<Session> & RolePlan;
-
-/** Clients mask each frame with a fresh key, servers do not mask (RFC 6455 section 5.1). */
-export type RolePlan =
-  | { readonly role: "server" }
-  | { readonly role: "client"; readonly maskKey: () => number };
-
-interface CommonPlan<Session> {
-  readonly options: ResolvedSessionOptions;
-  readonly timers: Timers;
-  /** Who gets the messages; without it they wait for `receive()`. */
-  readonly handlers?: EngineHandlers<Session>;
-  /** Runs when the session is open; reading begins when what it promises has settled. */
-  readonly opening?: () => Promise<void>;
-  /** Runs with the session: when it returns, the session closes with 1000, when it throws, 1011. */
-  readonly run?: (session: Session) => unknown;
-  /** Is told of the end at once, before anybody who waits for `closed`. */
-  readonly onEnd?: (session: Session) => void;
-  /** Is told what the user's functions throw. */
-  readonly onError?: (error: unknown) => void;
-}
+type Owner =
+  & ClosingOwner
+  & InboxOwner
+  & IntakeOwner
+  & KeepaliveOwner
+  & OutboxOwner
+  & TurnsOwner
+  & UserCallsOwner;
 
 /** What a session is driven over. */
 export interface EngineInit<Session> {
@@ -81,21 +60,18 @@ export class SessionEngine<Session> implements Owner {
   readonly #outbox: Outbox;
   readonly #closing: Closing;
   readonly #turns: Turns;
+  readonly #user: UserCalls<Session>;
   readonly #compression: Compression | null;
   /** Made for the first who asks; most sessions are not asked while they are open. */
   #closed: Promise<CloseStatus> | null = null;
   #settleClosed: ((status: CloseStatus) => void) | null = null;
 
-  /** Ends the wait for `open`: from our Close on the session always reads. */
-  #startReading: (() => void) | null = null;
   #isPumping = false;
   /** The message in the inflater that will call again when it is done. */
   #awaited: Promise<void> | null = null;
   /** A message did not fit into the queue any more: none that follows is kept, either. */
   #hasDiscarded = false;
   #status: CloseStatus | null = null;
-  /** The handlers are told of the end once they have had every message, or when this fires. */
-  #endTimer: Timer | null = null;
   #whenPeerCloses: ((isBehind: boolean) => void) | null = null;
   /** What had not been taken by the transport when the session ended. */
   #lost = 0;
@@ -120,8 +96,9 @@ export class SessionEngine<Session> implements Owner {
     this.keepalive = new Keepalive(this);
     this.#closing = new Closing(this);
     this.#turns = new Turns(this);
+    this.#user = new UserCalls(session, plan, this);
     // One microtask later, so that whoever makes the session can put it into its table first.
-    queueMicrotask(() => this.#start());
+    queueMicrotask(() => void this.#user.start());
   }
 
   /** How the session ended; settles once, when the connection is gone. */
@@ -136,7 +113,7 @@ export class SessionEngine<Session> implements Owner {
   /** See the session's `state`. */
   get state(): State {
     if (this.#status !== null) return "closed";
-    return this.#canSend() ? "open" : "closing";
+    return this.canSend ? "open" : "closing";
   }
 
   /** See the session's `bufferedAmount`. */
@@ -163,12 +140,12 @@ export class SessionEngine<Session> implements Owner {
 
   /** Sends a ping; see the session's `ping()`. */
   ping(): Promise<number> {
-    return this.#canSend() ? this.keepalive.ping() : rejected(this.#closedError("ping"));
+    return this.canSend ? this.keepalive.ping() : rejected(this.#closedError("ping"));
   }
 
   /** Starts the closing handshake; see the session's `close()`. */
   close(code?: number, reason?: string): Promise<CloseStatus> {
-    const isFirst = this.#canSend();
+    const isFirst = this.canSend;
     try {
       this.protocol.sendClose(code, reason);
     } catch (error) {
@@ -230,11 +207,29 @@ export class SessionEngine<Session> implements Owner {
 
   onProgress(): void {
     this.#pump();
-    if (this.#endTimer !== null && this.inbox.isIdle) this.#tellHandler();
+    this.#user.progressed();
   }
 
-  onHandlerError(error: unknown): void {
-    this.#handlerFailed(error);
+  // For the inbox and the user's calls.
+
+  /** Ends the session with 1011, unless the error is only what our end made of a call. */
+  onUserError(error: unknown): void {
+    if (error instanceof ClosedError && !this.canSend) return;
+    this.#plan.onError?.(error);
+    this.#closing.because(error);
+    this.inbox.stop();
+    void this.close(CloseCode.InternalError);
+  }
+
+  // For the user's calls.
+
+  get canSend(): boolean {
+    return !this.#closing.isOutputOver;
+  }
+
+  onUserReady(): void {
+    this.keepalive.received();
+    if (this.#status === null) this.#intake.start();
   }
 
   // For the outbox.
@@ -291,7 +286,7 @@ export class SessionEngine<Session> implements Owner {
   }
 
   onClosingBegun(): void {
-    this.#startReading?.();
+    this.#user.closingBegun();
     this.keepalive.stop();
     this.#outbox.schedule();
     this.#pump();
@@ -308,7 +303,7 @@ export class SessionEngine<Session> implements Owner {
     this.#compression?.close();
     this.#intake.stop();
     this.protocol.abandon();
-    if (this.#plan.handlers?.close !== undefined) this.#tellOfEnd();
+    this.#user.ended(this.#status);
     this.#settleClosed?.(this.#status);
     this.#plan.onEnd?.(this.#session);
   }
@@ -317,63 +312,6 @@ export class SessionEngine<Session> implements Owner {
 
   onTurn(): void {
     this.#pump();
-  }
-
-  async #start(): Promise<void> {
-    const { handlers, opening, run } = this.#plan;
-    try {
-      const result = handlers?.open?.(this.#session) ?? opening?.();
-      if (result !== undefined) await this.#opened(result);
-    } catch (error) {
-      this.#handlerFailed(error);
-    }
-    if (run !== undefined) this.#runUser(run);
-    this.keepalive.received();
-    if (this.#status === null) this.#intake.start();
-  }
-
-  /** Waits for what `open` has promised, but reads at once when it closes the session. */
-  async #opened(result: unknown): Promise<void> {
-    this.inbox.hold();
-    const opened = Promise.resolve(result)
-      .catch((error) => this.#handlerFailed(error))
-      .then(() => this.inbox.resume());
-    const closing = new Promise<void>((resolve) => this.#startReading = resolve);
-    if (this.#canSend()) await Promise.race([opened, closing]);
-  }
-
-  #runUser(run: (session: Session) => unknown): void {
-    let result: unknown;
-    try {
-      result = run(this.#session);
-    } catch (error) {
-      return this.#handlerFailed(error);
-    }
-    Promise.resolve(result).then(
-      () => void (this.#canSend() && this.close(CloseCode.Normal)),
-      (error) => this.#handlerFailed(error),
-    );
-  }
-
-  /** The messages come first, unless a handler takes too long over one. */
-  #tellOfEnd(): void {
-    const { closeTimeout } = this.options;
-    if (!this.inbox.isIdle) {
-      this.#endTimer = this.timers.set(closeTimeout, () => this.#tellHandler());
-    } else {
-      // When the code that ended the session is done, but before those who wait for `closed`.
-      queueMicrotask(() => this.#tellHandler());
-    }
-  }
-
-  async #tellHandler(): Promise<void> {
-    this.#endTimer?.cancel();
-    this.#endTimer = null;
-    try {
-      await this.#plan.handlers!.close!(this.#session, this.#status!);
-    } catch (error) {
-      this.#plan.onError?.(error);
-    }
   }
 
   /** From our Close on we always read, and drop what the queue can't hold. */
@@ -423,24 +361,12 @@ export class SessionEngine<Session> implements Owner {
     }
   }
 
-  #handlerFailed(error: unknown): void {
-    if (error instanceof ClosedError && !this.#canSend()) return; // it only noticed our end
-    this.#plan.onError?.(error);
-    this.#closing.because(error);
-    this.inbox.stop();
-    void this.close(CloseCode.InternalError);
-  }
-
   #timedOut(what: string, option: string): void {
     this.#closing.over(new TimeoutError(`${what} (${option})`));
   }
 
-  #canSend(): boolean {
-    return !this.#closing.isOutputOver;
-  }
-
   #problemWithSending(): Error | null {
-    if (!this.#canSend()) return this.#closedError("send");
+    if (!this.canSend) return this.#closedError("send");
     const { maxSendBacklog } = this.options.limits;
     if (this.protocol.bufferedAmount < maxSendBacklog) return null;
     this.#closing.over(

@@ -9,7 +9,7 @@ import { createRequestInfo } from "../src/request_info.ts";
 import type { Conn } from "../src/runtime/conn.ts";
 import { type MemoryConn, type MemoryOptions, memoryPair } from "../src/runtime/memory.ts";
 import { type SessionInit, WebSocketSession } from "../src/session.ts";
-import type { SessionPlan } from "../src/session_engine.ts";
+import type { SessionPlan } from "../src/session_plan.ts";
 import { FakeClock } from "../src/fake_clock.ts";
 
 /** What a test may choose. */
