@@ -85,6 +85,7 @@ async function measure(
       ratio,
       target: null,
       most: null,
+      alone: null,
     };
   });
 }

@@ -16,6 +16,8 @@ export interface Contestant {
   readonly kind: "ours" | "peer" | "ceiling";
   readonly script: string;
   readonly args: readonly string[];
+  /** How it takes messages, where that is all of what it does. @default {something else} */
+  readonly api?: Api;
   /** What is asked of ours. */
   readonly targets: Targets;
 }
@@ -34,7 +36,7 @@ const FOLDER = "scripts/bench/servers";
 
 function ours(api: Api, targets: Targets, ...flags: string[]): Contestant {
   const args = ["--port", "0", ...flags, ...(api === "handlers" ? ["--handlers"] : [])];
-  return { name: `twoway, ${api}`, kind: "ours", script: "examples/echo.ts", args, targets };
+  return { name: `twoway, ${api}`, kind: "ours", script: "examples/echo.ts", args, api, targets };
 }
 
 /** What each runtime's users would take otherwise; `null` where nothing compresses. */

@@ -61,7 +61,8 @@ function describe(results: SpeedResults): string {
     `Measured on ${date} by \`deno task bench speed\` on ${machine}; server and load on one core ` +
     `each, medians of 3 rounds of ${seconds} s in turns. \`ratio\` is to the best peer on the same ` +
     "runtime, `CPU` the server's processor time for one message; `at most` is what the ratio would be " +
-    "if there were nothing but the runtime's sockets and what every message needs.",
+    "if there were nothing but the runtime's sockets and what every message needs; `alone` what ours " +
+    "takes for one without a socket.",
     describeThroughput(speed),
   ];
   if (idle.length > 0) parts.push(`### ${IDLE}\n\n${describeIdle(idle)}`);

@@ -26,6 +26,8 @@ export interface SpeedRow {
    * nothing else; `null` for others than ours, and where that is not known.
    */
   readonly most: number | null;
+  /** Microseconds of ours without a socket; `null` for others, and where that is not measured. */
+  readonly alone: number | null;
 }
 
 /** Measures the loads whose names, or whose group's, contain `only`. */
@@ -65,6 +67,8 @@ async function measure(
   const middle = results.map(medianOf);
   const best = bestPeer(all, middle);
   const needs = await needsOf(load, runtime);
+  const alone: (number | null)[] = [];
+  for (const one of all) alone.push(await aloneOf(one, load, runtime));
   return all.map(({ name, kind, targets }, i) => {
     const ratio = kind === "peer" || best === null ? null : middle[i].perSecond / best;
     const target = targets[runtime] ?? null;
@@ -79,6 +83,7 @@ async function measure(
       ratio,
       target,
       most: ceiling === null || best === null ? null : mostOf(ceiling, needs) / best,
+      alone: alone[i],
     };
     console.error([load.name, ...cells(row)].join("  "));
     return row;
@@ -106,8 +111,28 @@ function mostOf({ perSecond, cpu }: LoadResult, more: number): number {
 /** The microseconds that a message needs besides. */
 async function needsOf({ work }: Load, runtime: RuntimeName): Promise<number> {
   if (work.kind !== "echo" || work.compress) return 0;
-  const script = "scripts/bench/needs.ts";
-  const child = new Child({ runtime, script, args: [JSON.stringify(work)], core: 0 });
+  return await microseconds(runtime, "scripts/bench/needs.ts", JSON.stringify(work));
+}
+
+/** The microseconds of one message, or handshake, in our code without a socket. */
+async function aloneOf(
+  { api }: Contestant,
+  { work, connections }: Load,
+  runtime: RuntimeName,
+): Promise<number | null> {
+  const isEcho = work.kind === "echo" && !work.compress;
+  if (api === undefined || !isEcho && work.kind !== "handshake") return null;
+  const args = [JSON.stringify(work), `${connections}`, api];
+  return await microseconds(runtime, "scripts/bench/alone.ts", ...args);
+}
+
+/** What a script measures, in a process of its own. */
+async function microseconds(
+  runtime: RuntimeName,
+  script: string,
+  ...args: string[]
+): Promise<number> {
+  const child = new Child({ runtime, script, args, core: 0 });
   try {
     return await child.value();
   } finally {
@@ -150,9 +175,20 @@ export function medianOf(results: readonly LoadResult[]): LoadResult {
   };
 }
 
-const HEAD = ["runtime", "server", "ratio", "target", "at most", "CPU µs", "p50 ms", "p99 ms"];
+const HEAD = [
+  "runtime",
+  "server",
+  "ratio",
+  "target",
+  "at most",
+  "CPU µs",
+  "alone µs",
+  "p50 ms",
+  "p99 ms",
+];
 
-function cells({ runtime, server, unit, result, ratio, target, most }: SpeedRow): string[] {
+function cells(row: SpeedRow): string[] {
+  const { runtime, server, unit, result, ratio, target, most, alone } = row;
   const asked = target === null ? "" : ratio! >= target ? `${target}` : `${target}, missed`;
   return [
     runtime,
@@ -162,6 +198,7 @@ function cells({ runtime, server, unit, result, ratio, target, most }: SpeedRow)
     asked,
     most?.toFixed(2) ?? "",
     result.cpu?.toFixed(2) ?? "",
+    alone?.toFixed(2) ?? "",
     result.p50 > 0 ? result.p50.toFixed(2) : "",
     result.p99 > 0 ? result.p99.toFixed(2) : "",
   ];
