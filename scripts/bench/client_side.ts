@@ -86,6 +86,7 @@ async function measure(
       target: null,
       most: null,
       alone: null,
+      room: null,
     };
   });
 }

@@ -39,10 +39,13 @@ export const speed: Benchmark = {
 /** The targets that were not reached, a line each. */
 function missed({ speed, idle }: SpeedResults): string[] {
   const lines = speed.filter(({ ratio, target }) => target !== null && ratio! < target)
-    .map(({ load, runtime, server, ratio, target, most }) =>
-      `${load}: ${server} on ${runtime} reaches ${ratio!.toFixed(2)} of ${target}` +
-      (most === null ? "" : `, at most ${most.toFixed(2)} could be`)
-    );
+    .map(({ load, runtime, server, ratio, target, most, alone, room }) => {
+      const line = `${load}: ${server} on ${runtime} reaches ${ratio!.toFixed(2)} of ${target}`;
+      if (most === null || room === null) return line;
+      const left = room > 0 ? `${room.toFixed(2)} µs` : "nothing";
+      return `${line}; at most ${most.toFixed(2)} could be: the sockets leave ${left} for ours` +
+        (alone === null ? "" : `, which takes ${alone.toFixed(2)} alone`);
+    });
   for (const { runtime, tcp, iteration, target } of idle) {
     const cost = iteration.live - tcp.live;
     if (cost > target) {

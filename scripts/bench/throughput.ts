@@ -28,6 +28,11 @@ export interface SpeedRow {
   readonly most: number | null;
   /** Microseconds of ours without a socket; `null` for others, and where that is not measured. */
   readonly alone: number | null;
+  /**
+   * Microseconds that the target leaves for ours beside the sockets, negative if these alone miss it;
+   * `null` without a target, and where that is not known. Of handshakes the digest counts to the sockets.
+   */
+  readonly room: number | null;
 }
 
 /** Measures the loads whose names, or whose group's, contain `only`. */
@@ -82,8 +87,11 @@ async function measure(
       result: middle[i],
       ratio,
       target,
-      most: ceiling === null || best === null ? null : mostOf(ceiling, needs) / best,
+      most: ceiling === null || best === null ? null : ratioOf(ceiling, needs, best),
       alone: alone[i],
+      room: ceiling === null || best === null || target === null
+        ? null
+        : roomOf(ceiling, target * best),
     };
     console.error([load.name, ...cells(row)].join("  "));
     return row;
@@ -103,9 +111,14 @@ function ceilingOf(
   return results[i] ?? null;
 }
 
-/** How many a server could do on one core that takes so many microseconds more for each. */
-function mostOf({ perSecond, cpu }: LoadResult, more: number): number {
-  return cpu === null ? perSecond : perSecond * cpu / (cpu + more);
+/** The ratio of a server that takes so many microseconds more for each. */
+function ratioOf({ perSecond, cpu }: LoadResult, more: number, best: number): number {
+  return (cpu === null ? perSecond : perSecond * cpu / (cpu + more)) / best;
+}
+
+/** The microseconds that a server may take more for each to do so many in a second. */
+function roomOf({ perSecond, cpu }: LoadResult, wanted: number): number | null {
+  return cpu === null ? null : cpu * (perSecond / wanted - 1);
 }
 
 /** The microseconds that a message needs besides. */
