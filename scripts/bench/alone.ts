@@ -1,8 +1,8 @@
 /**
  * What the library itself costs: echoes, or handshakes, over connections without a socket, which take
  * everything at once. In a process of its own; its arguments are the load, as in load.ts, how many
- * connections there are, and `iteration` or `handlers`. The microseconds of processor time for one message, or
- * one handshake, go to standard output.
+ * connections there are, and `iteration` or `handlers`. The microseconds of processor time for one
+ * message, or one handshake, go to standard output.
  *
  * @module
  */
@@ -111,8 +111,8 @@ function whenWritten(bytes: number): Promise<void> | void {
 const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
 
 /**
- * Calls `run`, which does some of the work and counts it, for a while; the microseconds of processor time
- * for one.
+ * Calls `run`, which does some of the work and counts it, for a while; returns the microseconds of
+ * processor time for one.
  */
 async function time(ms: number, run: () => Promise<number>): Promise<number> {
   const before = process.cpuUsage();
