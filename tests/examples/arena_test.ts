@@ -223,8 +223,9 @@ for (const runtime of RUNTIMES) {
     const program = await startExample(runtime, "examples/arena.ts", ["--port", "0"]);
     const url = program.url.replace("http", "ws");
     const [ada, bob] = await Promise.all([Client.enter(url), Client.enter(url)]);
-    const start = await ada.until(({ players }) => players.length === 2);
-    await bob.next();
+    const hasBoth = ({ players }: Snapshot): boolean => players.length === 2;
+    const start = await ada.until(hasBoth);
+    await bob.until(hasBoth); // who came first has snapshots without the other
     const me = ada.hello!.id;
     const of = ({ players }: Snapshot, id: number) => players.find((player) => player.id === id)!;
     const { x, y } = of(start, me);
