@@ -314,6 +314,8 @@ export class SessionEngine<Session> implements Owner {
     this.#pump();
   }
 
+  // No private getters here: V8 gets them by a call into its runtime, also in optimized code.
+
   /** From our Close on we always read, and drop what the queue can't hold. */
   #isDiscarding(): boolean {
     return this.#closing.isOutputOver;

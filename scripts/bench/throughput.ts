@@ -30,7 +30,8 @@ export interface SpeedRow {
   readonly alone: number | null;
   /**
    * Microseconds that the target leaves for ours beside the sockets, negative if these alone miss it;
-   * `null` without a target, and where that is not known. Of handshakes the digest counts to the sockets.
+   * `null` without a target, and where that is not known. The digest of a handshake, and the loop where
+   * ours iterates, count to the sockets; they are part of `alone`, too.
    */
   readonly room: number | null;
 }
