@@ -22,6 +22,8 @@ export interface ClosingOwner {
   readonly protocol: Protocol;
   readonly timers: Timers;
   readonly options: ResolvedSessionOptions;
+  /** Whether messages can be sent: until the closing begins, or all is over. */
+  readonly canSend: boolean;
   /** Whether the user has dealt with every message that came before the ending. */
   readonly isUserDone: boolean;
   /** Whether everything has been written. */
@@ -64,11 +66,6 @@ export class Closing {
   /** Whether the input has ended and the user is not that far yet. */
   get isWaitingForUser(): boolean {
     return this.#ending !== null && !this.#isReached;
-  }
-
-  /** Whether nothing can be sent any more. */
-  get isOutputOver(): boolean {
-    return this.#isOver || this.#writeError !== null || this.#owner.protocol.closeSent;
   }
 
   /** The input has ended. */
@@ -114,14 +111,14 @@ export class Closing {
    */
   reach(): void {
     if (!this.isWaitingForUser || this.#isOver) return;
-    if (this.isOutputOver || this.#owner.isUserDone) {
+    if (!this.#owner.canSend || this.#owner.isUserDone) {
       this.#answer();
       return;
     }
     this.#timer ??= this.#owner.timers.set(this.#owner.options.closeTimeout, () => this.#answer());
   }
 
-  /** Our Close frame has been queued, or will never be: from here on the end is bounded. */
+  /** Our Close frame has been queued, or will never be: nothing is sent any more, and the end is bounded. */
   begin(): void {
     if (!this.#hasBegun) {
       this.#hasBegun = true;

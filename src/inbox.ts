@@ -29,6 +29,8 @@ type Reader = (result: IteratorResult<Message, undefined>) => void;
 export class Inbox {
   readonly #owner: InboxOwner;
   readonly #queue: Message[] = [];
+  /** How many are in the queue: whoever asks need not look at the array. */
+  #count = 0;
   #size = 0;
   /** The queue was full: the session waits until half of it is free. */
   #isAwaited = false;
@@ -48,17 +50,17 @@ export class Inbox {
   /** Whether the session should stop reading: as many messages, or as much in bytes, as may wait. */
   get isFull(): boolean {
     const { receiveQueue, maxMessageSize } = this.#owner.options.limits;
-    return this.#queue.length >= receiveQueue || this.#size >= maxMessageSize;
+    return this.#count >= receiveQueue || this.#size >= maxMessageSize;
   }
 
   /** Whether messages wait for the user: there will be more to send before long. */
   get hasMessages(): boolean {
-    return this.#queue.length > 0;
+    return this.#count > 0;
   }
 
   /** Whether every message has been taken and dealt with, as far as the user has shown. */
   get isIdle(): boolean {
-    return this.#queue.length === 0 && !this.#inWork;
+    return this.#count === 0 && !this.#inWork;
   }
 
   /** Hands a message to whoever waits for it, or keeps it. */
@@ -76,6 +78,7 @@ export class Inbox {
       return;
     }
     this.#queue.push(message);
+    this.#count++;
     this.#size += message.length;
     this.#isAwaited ||= this.isFull;
   }
@@ -109,7 +112,7 @@ export class Inbox {
     if (this.#owner.hasHandlers) {
       throw new TypeError("Cannot receive: the messages of this session go to its handlers");
     }
-    if (this.#queue.length > 0) {
+    if (this.#count > 0) {
       const message = this.#take();
       this.#inWork = true;
       if (this.#isAwaited) this.#progress();
@@ -122,7 +125,7 @@ export class Inbox {
   /** Asks for more when half of the queue is free: asking costs more than taking. */
   #progress(): void {
     const { receiveQueue, maxMessageSize } = this.#owner.options.limits;
-    if (2 * this.#queue.length > receiveQueue || 2 * this.#size > maxMessageSize) return;
+    if (2 * this.#count > receiveQueue || 2 * this.#size > maxMessageSize) return;
     this.#isAwaited = false;
     this.#owner.onProgress();
   }
@@ -154,12 +157,13 @@ export class Inbox {
   /** Hands out nothing more: neither what is in the queue nor what is yet to come. */
   stop(): void {
     if (this.#intake === "open") this.#intake = "stopped";
-    this.#queue.length = 0;
+    this.#queue.length = this.#count = 0;
     this.#size = 0;
   }
 
   #take(): Message {
     const message = this.#queue.shift()!;
+    this.#count--;
     this.#size -= message.length;
     return message;
   }
@@ -182,7 +186,7 @@ export class Inbox {
 
   #handled(): void {
     this.#inWork = false;
-    while (this.#queue.length > 0 && !this.#inWork) this.#handle(this.#take());
+    while (this.#count > 0 && !this.#inWork) this.#handle(this.#take());
     this.#owner.onProgress();
   }
 }

@@ -190,7 +190,7 @@ export class Outbox {
         return;
       }
       this.#written();
-      if (this.#shouldGather()) break;
+      if (!protocol.hasOutput || this.#shouldGather()) break;
     }
     if (this.#state === "writing") this.#state = "idle"; // else the write has ended everything
     this.#flushLater();

@@ -53,6 +53,8 @@ export class SessionEngine<Session> implements Owner {
   readonly timers: Timers;
   readonly inbox: Inbox;
   readonly keepalive: Keepalive;
+  /** Whether messages can be sent: no Close of ours is queued, and the connection is there. */
+  canSend = true;
 
   readonly #session: Session;
   readonly #plan: SessionPlan<Session>;
@@ -223,10 +225,6 @@ export class SessionEngine<Session> implements Owner {
 
   // For the user's calls.
 
-  get canSend(): boolean {
-    return !this.#closing.isOutputOver;
-  }
-
   onUserReady(): void {
     this.keepalive.received();
     if (this.#status === null) this.#intake.start();
@@ -239,7 +237,7 @@ export class SessionEngine<Session> implements Owner {
   }
 
   onDrained(): void {
-    this.#closing.advance();
+    if (!this.canSend) this.#closing.advance();
   }
 
   onWriteError(error: unknown): void {
@@ -286,6 +284,7 @@ export class SessionEngine<Session> implements Owner {
   }
 
   onClosingBegun(): void {
+    this.canSend = false;
     this.#user.closingBegun();
     this.keepalive.stop();
     this.#outbox.schedule();
@@ -293,6 +292,7 @@ export class SessionEngine<Session> implements Owner {
   }
 
   onOver(error: unknown): void {
+    this.canSend = false;
     this.#lost = this.protocol.bufferedAmount;
     this.#status = this.#closing.status(error);
     this.#closing.end({ type: "lost" });
@@ -318,7 +318,7 @@ export class SessionEngine<Session> implements Owner {
 
   /** From our Close on we always read, and drop what the queue can't hold. */
   #isDiscarding(): boolean {
-    return this.#closing.isOutputOver;
+    return !this.canSend;
   }
 
   /** Takes events as far as the user follows, then writes what they caused. */

@@ -352,8 +352,8 @@ export class Sender {
 
   /** Puts pongs, then our ping, in front of the messages that wait. */
   #flushControl(): void {
+    if (this.#pongs === null && this.#ping === null) return;
     const pongs = this.#pongs ?? [];
-    if (pongs.length === 0 && this.#ping === null) return;
     const frames = pongs.map((pong) => encodeFrame(Opcode.Pong, pong, this.#nextMask()));
     if (this.#ping !== null) frames.push(encodeFrame(Opcode.Ping, this.#ping, this.#nextMask()));
     this.#pongs = null;
