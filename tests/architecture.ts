@@ -31,19 +31,19 @@ const PARTS: Readonly<Record<string, Part>> = {
     values: ["conn"],
   },
   transport: { files: ["src/runtime/"], values: ["conn", "transport"] },
-  nodeSocket: {
-    files: ["src/runtime/node_socket.ts"],
+  nodePeer: {
+    files: ["src/runtime/node_peer.ts"],
     values: ["conn"],
     builtins: /^node:(?:net|tls)$/,
   },
   http2Stream: {
     files: ["src/runtime/http2_stream.ts", "src/runtime/deno_http2.ts"],
-    values: ["conn", "transport", "nodeSocket", "http2Stream"],
+    values: ["conn", "transport", "nodePeer", "http2Stream"],
     builtins: /^node:http2$/,
   },
   http2: {
     files: ["src/runtime/http2.ts"],
-    values: ["conn", "transport", "nodeSocket", "http2Stream"],
+    values: ["conn", "transport", "nodePeer", "http2Stream"],
     builtins: /^node:http2$/,
   },
   codec: { files: ["src/runtime/deflate.ts"], values: [] },
@@ -67,8 +67,12 @@ const PARTS: Readonly<Record<string, Part>> = {
     values: ["conn", "transport"],
   },
   nodeAdapter: {
-    files: ["src/runtime/node.ts"],
-    values: ["conn", "transport", "nodeSocket"],
+    files: [
+      "src/runtime/node.ts",
+      "src/runtime/node_socket.ts",
+      "src/runtime/node_tls_server.ts",
+    ],
+    values: ["conn", "transport", "nodePeer", "nodeAdapter"],
     builtins: /^node:(?!zlib$|http2$)/,
   },
   runtime: {
@@ -205,7 +209,7 @@ const SUBTLE = /(?<![.\w$])crypto\s*\.\s*subtle\b/g;
 const DETECTION: ReadonlyArray<readonly [pattern: RegExp, allowedIn: RegExp]> = [
   [/\bDeno\b/, /^src\/runtime\/deno(?:_http2)?\.ts$/],
   [/\bBun\b/, /^src\/runtime\/bun\.ts$/],
-  [/(?<![.\w$])(?:process|navigator)\b(?!\s*[(?]?:)/, /^src\/runtime\/node\.ts$/],
+  [/(?<![.\w$])(?:process|navigator)\b(?!\s*[(?]?:)/, /^src\/runtime\/node(?:_socket)?\.ts$/],
 ];
 
 /** One import or re-export. */

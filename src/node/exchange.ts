@@ -20,7 +20,7 @@ import {
 } from "../exchange.ts";
 import { linger } from "../http_responder.ts";
 import type { Conn } from "../runtime/conn.ts";
-import { NodeSocket } from "../runtime/node.ts";
+import { NodeSocket } from "../runtime/node_socket.ts";
 import { type Refuse, render } from "./refusal.ts";
 
 /** What an `upgrade` event gives. */

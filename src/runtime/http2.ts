@@ -11,7 +11,7 @@ import type { DialOptions } from "./conn.ts";
 import { guardSession, guardStream } from "./deno_http2.ts";
 import type { Http2Answer, Http2Client, Http2Field, Http2Session } from "./http2_client.ts";
 import { Http2Conn, toFields, toHeaders } from "./http2_stream.ts";
-import { clientTls } from "./node_socket.ts";
+import { clientTls } from "./node_peer.ts";
 
 /** See {@linkcode Http2Client}. */
 class NodeHttp2Client implements Http2Client {

@@ -10,7 +10,7 @@ import type { Addr, Conn, ConnFlow, ConnSink } from "./conn.ts";
 import { guardStream } from "./deno_http2.ts";
 import type { Http2Field } from "./http2_client.ts";
 import { Inflow } from "./inflow.ts";
-import { remoteAddr } from "./node_socket.ts";
+import { remoteAddr } from "./node_peer.ts";
 
 /** Error codes (RFC 9113 section 7). */
 const NO_ERROR = 0;

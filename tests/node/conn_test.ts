@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { type Conn, prepend } from "../../src/runtime/conn.ts";
 import { AcceptQueue } from "../../src/runtime/accept_queue.ts";
 import { dial, runtimeName } from "../../src/runtime/mod.ts";
-import { NodeSocket } from "../../src/runtime/node.ts";
+import { NodeSocket } from "../../src/runtime/node_socket.ts";
 import { latin1 } from "../latin1.ts";
 import { createCertificates } from "../runtime/certificates.ts";
 import { testConn, type Transport } from "../runtime/conn_suite.ts";
