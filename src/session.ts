@@ -155,7 +155,8 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
 
   /**
    * Whether messages can be sent: `"closing"` once a Close frame of ours is on its way, which also
-   * answers the peer's, and `"closed"` when the connection is gone.
+   * answers the peer's, or can't be any more, because the peer has left without one or takes nothing;
+   * `"closed"` when the connection is gone.
    */
   get state(): State {
     return this.#engine.state;

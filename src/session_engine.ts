@@ -53,7 +53,7 @@ export class SessionEngine<Session> implements Owner {
   readonly timers: Timers;
   readonly inbox: Inbox;
   readonly keepalive: Keepalive;
-  /** Whether messages can be sent: no Close of ours is queued, and the connection is there. */
+  /** Whether messages can be sent: the session has neither begun to close nor ended. */
   canSend = true;
 
   readonly #session: Session;

@@ -63,8 +63,13 @@ const PARTS: Readonly<Record<string, Part>> = {
     builtins: /^node:dns$/,
   },
   adapters: {
-    files: ["src/runtime/deno.ts", "src/runtime/bun.ts"],
-    values: ["conn", "transport"],
+    files: [
+      "src/runtime/deno.ts",
+      "src/runtime/deno_socket.ts",
+      "src/runtime/bun.ts",
+      "src/runtime/bun_socket.ts",
+    ],
+    values: ["conn", "transport", "adapters"],
   },
   nodeAdapter: {
     files: [

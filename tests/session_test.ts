@@ -403,6 +403,20 @@ describe("closing", () => {
     assertEquals(await peer.read().catch(() => null), null);
   });
 
+  test("N-5 from a FIN without a Close on nothing can be sent, while what was sent still leaves", async () => {
+    const { session, peer } = sessionAndPeer("server", { memory: { highWaterMark: 1 } });
+    session.send("sent before");
+    await peer.write(hex("8181 00000000 61"));
+    assertEquals([await session.receive(), session.state], ["a", "open"]);
+    await peer.closeWrite();
+    assertEquals([await session.receive(), session.state], [null, "closing"]);
+    await assertRejects(() => session.send("too late"), ClosedError, "closing");
+    await assertRejects(() => session.ping(), ClosedError, "closing");
+    const closed = session.close();
+    assertEquals(encodeHex(await readAll(peer)), "810b" + encodeHex("sent before") + "8800");
+    assertEquals(await closed, { code: 1006, reason: "", wasClean: false });
+  });
+
   test("N-3 a reset is 1006 with the error", async () => {
     const { session, peer } = sessionAndPeer("client");
     const ping = session.ping();
@@ -505,6 +519,34 @@ describe("X-9 what users throw", () => {
     assertEquals((await client.closed).code, 1011);
     assertEquals((await server.closed).wasClean, true);
     assertEquals(handled, ["1"]);
+  });
+
+  test("drops what was waiting: for a handler that rejects, and for one that stops receiving", async () => {
+    const handled: unknown[] = [];
+    const boom = new Error("boom");
+    const handlers = sessionPair({
+      handlers: {
+        message(_, message) {
+          handled.push(message);
+          return Promise.reject(boom);
+        },
+      },
+    });
+    const run = sessionPair({
+      async run(session) {
+        handled.push(await session.receive());
+        await settle(); // more has come
+        throw boom;
+      },
+    });
+    for (const { client, server } of [handlers, run]) {
+      for (const message of ["1", "2", "3"]) client.send(message);
+      assertEquals((await client.closed).code, 1011);
+      assertEquals((await server.closed).error, boom);
+      assertEquals(await client.receive(), null);
+    }
+    assertEquals(handled, ["1", "1"]);
+    assertEquals(await run.server.receive(), null);
   });
 
   test("in the close handler only goes to onError", async () => {

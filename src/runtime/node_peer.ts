@@ -1,6 +1,6 @@
 /**
- * The other end of sockets of `node:net` and `node:tls`, whatever protocol goes over them: what it has
- * to prove, and its address.
+ * The other end of sockets of `node:net` and `node:tls`, whatever protocol goes over them: its address,
+ * and what both ends tell and prove to each other by TLS.
  *
  * @module
  */

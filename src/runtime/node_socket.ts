@@ -1,5 +1,5 @@
 /**
- * A socket of `node:net` or `node:tls` as a {@linkcode Conn}; node.ts makes them.
+ * A socket of `node:net` or `node:tls`, dialled, accepted or taken over, as a {@linkcode Conn}.
  *
  * @module
  */
