@@ -118,7 +118,7 @@ export class Closing {
     this.#timer ??= this.#owner.timers.set(this.#owner.options.closeTimeout, () => this.#answer());
   }
 
-  /** Our Close frame has been queued, or will never be: no message follows, and the end is bounded. */
+  /** Our Close frame has been queued, or never will be: no message follows, the end is bounded. */
   begin(): void {
     if (!this.#hasBegun) {
       this.#hasBegun = true;

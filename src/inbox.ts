@@ -29,7 +29,7 @@ type Reader = (result: IteratorResult<Message, undefined>) => void;
 export class Inbox {
   readonly #owner: InboxOwner;
   readonly #queue: Message[] = [];
-  /** How many are in the queue: whoever asks need not look at the array. */
+  /** How many are in the queue: of a thousand sessions no array is in the processor's cache. */
   #count = 0;
   #size = 0;
   /** The queue was full: the session waits until half of it is free. */

@@ -190,6 +190,7 @@ export class Outbox {
         return;
       }
       this.#written();
+      // In this order: whether to gather means a look at the inbox, which a broadcast has no need of.
       if (!protocol.hasOutput || this.#shouldGather()) break;
     }
     if (this.#state === "writing") this.#state = "idle"; // else the write has ended everything

@@ -237,7 +237,7 @@ export class SessionEngine<Session> implements Owner {
   }
 
   onDrained(): void {
-    if (!this.canSend) this.#closing.advance();
+    if (!this.canSend) this.#closing.advance(); // before, it has nowhere to go
   }
 
   onWriteError(error: unknown): void {
