@@ -327,6 +327,11 @@ export class SessionEngine<Session> implements Owner {
     this.#isPumping = true;
     while (!this.#closing.hasEnding && (!this.inbox.isFull || this.#isDiscarding())) {
       if (!this.#turns.hasTime()) break; // one busy peer must not starve the others
+      const message = this.protocol.nextShortMessage();
+      if (message !== null) {
+        this.#takeIn(message);
+        continue;
+      }
       const event = this.protocol.next();
       if (event === null) break;
       this.#dispatch(event);
@@ -345,14 +350,17 @@ export class SessionEngine<Session> implements Owner {
     work.then(() => this.#pump());
   }
 
+  #takeIn(message: Message): void {
+    this.#turns.worked();
+    // What is received stays a beginning of what was sent: no gaps.
+    this.#hasDiscarded ||= this.inbox.isFull;
+    if (!this.#hasDiscarded) this.inbox.push(message);
+  }
+
   #dispatch(event: Event): void {
+    if (event.type === "message") return this.#takeIn(event.data);
     this.#turns.worked();
     switch (event.type) {
-      case "message":
-        // What is received stays a beginning of what was sent: no gaps.
-        this.#hasDiscarded ||= this.inbox.isFull;
-        if (!this.#hasDiscarded) this.inbox.push(event.data);
-        break;
       case "ping":
         break;
       case "pong":

@@ -86,6 +86,11 @@ export class MessageAssembler {
     return this.#assembly !== null;
   }
 
+  /** Whether a message of so many bytes in one frame may come now. */
+  takesWhole(length: number): boolean {
+    return this.#assembly === null && length <= this.#limits.maxMessageSize;
+  }
+
   /** A message in one frame whose payload, with its masking key, lies in `bytes` as a whole. */
   whole(
     opcode: MessageOpcode,

@@ -12,7 +12,7 @@
 import { truncateReason } from "./close.ts";
 import { CloseCode } from "./close_code.ts";
 import { ProtocolError } from "./errors.ts";
-import type { MessageLimits } from "./message.ts";
+import type { Message, MessageLimits } from "./message.ts";
 import type { MessageCodec } from "./permessage_deflate.ts";
 import { type Received, Receiver, type Role } from "./receiver.ts";
 import type { PreparedMessage } from "./prepared_message.ts";
@@ -241,6 +241,15 @@ export class Protocol {
       if (error instanceof ProtocolError) return this.fail(error);
       throw error;
     }
+  }
+
+  /**
+   * The next event's message, if that is one of at most 125 bytes in one frame, not compressed, and all
+   * there; `null` says nothing: then {@linkcode Protocol.next} is to be asked, and tells the same. For
+   * owners that many of them come to: it makes no event.
+   */
+  nextShortMessage(): Message | null {
+    return this.#receiver.nextShort(); // which has no input behind an end
   }
 
   /** Ends the input with an error, found here or by the owner, and returns the event to report. */

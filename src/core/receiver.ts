@@ -27,6 +27,7 @@ import {
 } from "./message.ts";
 import type { Inflater } from "./permessage_deflate.ts";
 import { readWindow } from "./read_window.ts";
+import { shortHeaderSize, shortKey, shortLength, WHOLE_BINARY, WHOLE_TEXT } from "./short_frame.ts";
 import { TextBatch } from "./text_batch.ts";
 
 /**
@@ -135,6 +136,28 @@ export class Receiver {
     if (inflation.work !== null) return null;
     const received = inflation.isDue ? this.#completeInflated(inflation) : null;
     return received ?? this.#readFrames();
+  }
+
+  /**
+   * The next message, if a short frame comes next, all of which is there. `null` for whatever else
+   * comes, or breaks a rule: that is {@linkcode Receiver.next}'s.
+   */
+  nextShort(): Message | null {
+    if (this.#frame !== null || this.#headerPart !== null) return null;
+    const input = this.#input;
+    const at = this.#at;
+    const first = input[at];
+    if (first !== WHOLE_TEXT && first !== WHOLE_BINARY) return null;
+    const isMasked = this.#role === "server";
+    const length = shortLength(input, at, isMasked);
+    if (length < 0 || !this.#assembler.takesWhole(length)) return null;
+    const start = at + shortHeaderSize(isMasked);
+    const key = isMasked ? shortKey(input, at) : null;
+    const message = first === WHOLE_TEXT
+      ? texts.take(input, start, length, key)
+      : readWindow.unmask(input, start, length, key ?? 0);
+    if (message !== null) this.#at = start + length;
+    return message;
   }
 
   #readFrames(): Received | null {

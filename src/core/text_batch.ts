@@ -7,15 +7,10 @@
 
 import { asciiScratch, decodeAscii } from "./ascii.ts";
 import { MAX_CONTROL_PAYLOAD } from "./frame.ts";
+import { shortHeaderSize, shortKey, shortLength, WHOLE_TEXT } from "./short_frame.ts";
 
 /** Bytes decoded together at most: a part of a string may keep the whole of it alive. */
 const MAX_BATCH = 1024;
-
-/** Frames with longer payloads have longer headers. */
-const MAX_SHORT = MAX_CONTROL_PAYLOAD;
-
-/** FIN and the opcode of text. */
-const WHOLE_TEXT = 0x81;
 
 const NOTHING = new Uint8Array(0);
 
@@ -42,7 +37,7 @@ export class TextBatch {
    * if it is to be decoded on its own. `key` is its masking key, `null` if frames are not masked.
    */
   take(input: Uint8Array, at: number, length: number, key: number | null): string | null {
-    if (length > MAX_SHORT) return null;
+    if (length > MAX_CONTROL_PAYLOAD) return null; // no short frame
     if (input !== this.#input || at >= this.#end) this.#gather(input, at, length, key);
     if (this.#at === this.#text.length) return length === 0 ? "" : null;
     const from = this.#at;
@@ -51,7 +46,7 @@ export class TextBatch {
   }
 
   #gather(input: Uint8Array, at: number, length: number, key: number | null): void {
-    const headSize = key === null ? 2 : 6;
+    const isMasked = key !== null;
     this.#input = input;
     let size = 0;
     let bits = 0;
@@ -61,14 +56,11 @@ export class TextBatch {
       size += length;
       at += length;
       this.#end = at;
-      if (at + headSize > input.length || input[at] !== WHOLE_TEXT) break;
-      length = key === null ? input[at + 1] : input[at + 1] - 0x80;
-      if (length < 0 || length > MAX_SHORT || size + length > MAX_BATCH) break;
-      if (at + headSize + length > input.length) break;
-      if (key !== null) {
-        mask = (input[at + 2] << 24) | (input[at + 3] << 16) | (input[at + 4] << 8) | input[at + 5];
-      }
-      at += headSize;
+      if (input[at] !== WHOLE_TEXT) break;
+      length = shortLength(input, at, isMasked);
+      if (length < 0 || size + length > MAX_BATCH) break;
+      if (isMasked) mask = shortKey(input, at);
+      at += shortHeaderSize(isMasked);
     }
     // Of bytes with a bit 7 each message decides for itself.
     this.#text = (bits & 0x80) === 0 ? decodeAscii(size) : "";

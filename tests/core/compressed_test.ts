@@ -9,19 +9,31 @@ import { cuts, seededBytes } from "../cuts.ts";
 import { decodeFrames, joinBytes } from "../frames.ts";
 import { type CodecChoice, createCodec, createCompressed, SlowCodec, turn } from "./codecs.ts";
 import { COMPRESSED_VECTORS, deflated } from "./compressed_vectors.ts";
-import { describeEvent, LIMITS, outputOf, ROLES, takeEvents, takeOutput } from "./transcript.ts";
+import {
+  describeEvent,
+  LIMITS,
+  outputOf,
+  ROLES,
+  takeEvents,
+  takeOutput,
+  WAYS,
+} from "./transcript.ts";
 import { frame, hex, line, utf8, wire } from "./wire.ts";
 
 /** The events of bytes in pieces; for long messages it waits. */
-async function read(protocol: Protocol, pieces: readonly Uint8Array[]): Promise<string[]> {
+async function read(
+  protocol: Protocol,
+  pieces: readonly Uint8Array[],
+  way?: typeof WAYS[number],
+): Promise<string[]> {
   const events: Event[] = [];
   for (const piece of pieces) {
     protocol.receive(piece.slice());
-    events.push(...takeEvents(protocol));
+    events.push(...takeEvents(protocol, way));
     while (protocol.inflating !== null) {
       assert(protocol.hasInput);
       await protocol.inflating;
-      events.push(...takeEvents(protocol));
+      events.push(...takeEvents(protocol, way));
     }
     assertEquals(protocol.hasInput, false);
   }
@@ -34,9 +46,10 @@ async function readWith(
   role: "server" | "client",
   pieces: readonly Uint8Array[],
   limits = {},
+  way?: typeof WAYS[number],
 ): Promise<string[]> {
   const codec = createCodec(choice);
-  const events = await read(createCompressed(role, codec, limits), pieces);
+  const events = await read(createCompressed(role, codec, limits), pieces, way);
   codec.close();
   return events;
 }
@@ -49,8 +62,10 @@ describe("compressed messages received", () => {
       for (const keeps of choices) {
         test(`${name} (${role}, ${keeps ? "with" : "no"} context)`, async () => {
           for (const { name, pieces } of cuts(bytes)) {
-            const seen = await readWith({ keepsContext: keeps }, role, pieces, limits);
-            assertEquals(seen, events, name);
+            for (const way of WAYS) {
+              const seen = await readWith({ keepsContext: keeps }, role, pieces, limits, way);
+              assertEquals(seen, events, `${name}, ${way}`);
+            }
           }
         });
 
@@ -183,6 +198,17 @@ describe("an inflater that takes its time", () => {
     await codec.go();
     assertEquals(seen(protocol), ['text "abcd"', 'text "raw"']);
     assertEquals(protocol.hasInput, false);
+  });
+
+  test("holds up a short message that is there already", async () => {
+    const { codec, protocol } = setUp(
+      wire("server", frame(0xc1, inverted("ab")), frame(0x82, "cd"), frame(0x81, "ef")),
+    );
+    assertEquals(seen(protocol), []);
+    assertEquals(protocol.nextShortMessage(), null); // it works
+    await codec.go();
+    assertEquals(protocol.nextShortMessage(), null); // it is done, and the message not taken
+    assertEquals(seen(protocol), ['text "ab"', "binary 6364", 'text "ef"']);
   });
 
   test("works on a frame piece by piece", async () => {

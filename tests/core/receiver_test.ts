@@ -8,18 +8,33 @@ import { type Received, Receiver, type Role } from "../../src/core/receiver.ts";
 import { countAllocations } from "../allocations.ts";
 import { cuts, seededBytes, seededRandom } from "../cuts.ts";
 import { encodeFrame, joinBytes, MASK } from "../frames.ts";
-import { describeEvent, LIMITS, ROLES, transcriptOfAllCuts } from "./transcript.ts";
+import { describeEvent, LIMITS, peerOf, ROLES, transcriptOfAllCuts } from "./transcript.ts";
 import { NOT_TEXT } from "./vectors.ts";
-import { frame, hex, line, utf8, wire } from "./wire.ts";
+import { frame, hex, line, type RawFrame, utf8, wire } from "./wire.ts";
 
 function create(role: Role, limits: Partial<MessageLimits> = {}): Receiver {
   return new Receiver(role, { ...LIMITS, ...limits });
 }
 
-/** The events in `bytes`, up to the error. */
-function outcome(receiver: Receiver, bytes: Uint8Array): string[] {
+/** The events in `bytes`, up to the error, with what comes the short way marked. */
+function waysTaken(receiver: Receiver, bytes: Uint8Array): string[] {
   const events: string[] = [];
   receiver.receive(bytes);
+  while (true) {
+    const data = receiver.nextShort();
+    if (data === null) return [...events, ...rest(receiver)];
+    events.push(`short ${describeEvent({ type: "message", data })}`);
+  }
+}
+
+/** The events in `bytes`, up to the error. */
+function outcome(receiver: Receiver, bytes: Uint8Array): string[] {
+  receiver.receive(bytes);
+  return rest(receiver);
+}
+
+function rest(receiver: Receiver): string[] {
+  const events: string[] = [];
   try {
     for (let event = receiver.next(); event !== null; event = receiver.next()) {
       events.push(describeEvent(event));
@@ -96,7 +111,81 @@ describe("Receiver", () => {
         const events = outcome(create(role), bytes);
         const wanted = expected(role, first, second, zeros);
         assert(`${events}` === `${wanted}`, `${first}, ${second}: ${events}, not ${wanted}`);
+        const isShort = /^(?:text|binary)/.test(wanted[0]);
+        const ways = isShort ? [`short ${wanted}`] : wanted;
+        assert(
+          `${waysTaken(create(role), bytes)}` === `${ways}`,
+          `${first}, ${second}: not ${ways}`,
+        );
       }
+    });
+
+    test(`takes whole messages of up to 125 bytes the short way (${role})`, () => {
+      for (const length of [0, 1, 2, 3, 4, 63, 64, 65, 124, 125]) {
+        const text = "x".repeat(length);
+        const bytes = wire(role, frame(0x81, text), frame(0x82, text), frame(0x81, text));
+        const [isText, isBinary] = [`text "${text}"`, line("binary", utf8(text))];
+        assertEquals(
+          waysTaken(create(role), bytes),
+          [isText, isBinary, isText].map((event) => `short ${event}`),
+        );
+      }
+    });
+
+    test(`takes everything else the long way (${role})`, () => {
+      const long = "x".repeat(126);
+      const ways = (...frames: RawFrame[]): string[] =>
+        waysTaken(create(role, { maxMessageSize: 200 }), wire(role, frame(0x82, "a"), ...frames));
+      assertEquals(ways(frame(0x81, long)), ["short binary 61", `text "${long}"`]);
+      assertEquals(ways(frame(0x82, long)), ["short binary 61", line("binary", utf8(long))]);
+      assertEquals(ways(frame(0x81, "é")), ["short binary 61", 'text "é"']);
+      assertEquals(ways(frame(0x89, "p")), ["short binary 61", "ping 70"]);
+      assertEquals(ways(frame(0x01, "b"), frame(0x80, "c")), ["short binary 61", 'text "bc"']);
+      for (const first of [0x91, 0xa1, 0xc1, 0xd2, 0xf1, 0x83, 0x80]) {
+        assertEquals(ways(frame(first, "b")), ["short binary 61", "error 1002"]);
+      }
+      assertEquals(ways(frame(0x81, "b", "7e0001")), ["short binary 61", "error 1002"]);
+      assertEquals(ways(frame(0x81, "b", "7f0000000000000001")), ["short binary 61", "error 1002"]);
+    });
+
+    test(`takes no message the short way inside of another (${role})`, () => {
+      for (const first of [0x81, 0x82]) {
+        const frames = [frame(0x01, "b"), frame(0x89, "p"), frame(first, "c")];
+        const receiver = create(role);
+        receiver.receive(wire(role, ...frames));
+        const seen: unknown[] = [receiver.nextShort(), receiver.next()?.type, receiver.nextShort()];
+        assertEquals([...seen, ...rest(receiver)], [null, "ping", null, "error 1002"]);
+      }
+    });
+
+    test(`takes no frame the short way before all of it is there (${role})`, () => {
+      const bytes = wire(role, frame(0x82, "ab"));
+      for (let at = 0; at < bytes.length; at++) {
+        const receiver = create(role);
+        assertEquals(waysTaken(receiver, bytes.slice(0, at)), []);
+        receiver.receive(bytes.slice(at));
+        assertStrictEquals(receiver.nextShort() === null, at > 0, `${at}`);
+        assertEquals(rest(receiver), at > 0 ? ["binary 6162"] : []);
+        assertEquals(waysTaken(receiver, bytes.slice()), ["short binary 6162"]);
+      }
+    });
+
+    test(`takes no message the short way that is masked as the other end's (${role})`, () => {
+      for (const first of [0x81, 0x82]) {
+        for (const text of ["", "abcd", "x".repeat(125)]) {
+          const bytes = wire(peerOf(role), frame(first, text));
+          assertEquals(waysTaken(create(role), bytes), ["error 1002"]);
+        }
+      }
+    });
+
+    test(`takes no message the short way that is longer than allowed (${role})`, () => {
+      const ways = (size: number, maxMessageSize: number): string[] =>
+        waysTaken(create(role, { maxMessageSize }), wire(role, frame(0x82, new Uint8Array(size))));
+      assertEquals(ways(100, 100), [`short ${line("binary", new Uint8Array(100))}`]);
+      assertEquals(ways(101, 100), ["error 1009"]);
+      assertEquals(ways(1, 0), ["error 1009"]);
+      assertEquals(ways(0, 0), ["short binary "]);
     });
 
     test(`F-12 knows a reserved opcode by its first byte (${role})`, () => {

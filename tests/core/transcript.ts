@@ -61,31 +61,42 @@ function describeBytes(data: Uint8Array): string {
   return encodeHex(data);
 }
 
+/** Whether short messages are asked for first, as sessions do: the events must be the same. */
+export const WAYS: readonly ("short first" | "events only")[] = ["short first", "events only"];
+
 /** All events in the bytes received so far. */
-export function takeEvents(protocol: Protocol): Event[] {
+export function takeEvents(protocol: Protocol, way: typeof WAYS[number] = "short first"): Event[] {
   const events: Event[] = [];
-  for (let event = protocol.next(); event !== null; event = protocol.next()) events.push(event);
-  return events;
+  while (true) {
+    const data = way === "short first" ? protocol.nextShortMessage() : null;
+    const event: Event | null = data === null ? protocol.next() : { type: "message", data };
+    if (event === null) return events;
+    events.push(event);
+  }
 }
 
 /**
  * The events in pieces that arrive one after another, all in the same memory: it is overwritten
  * before the next piece comes, as a transport does that reads into one buffer.
  */
-export function transcript(protocol: Protocol, pieces: readonly Uint8Array[]): string[] {
+export function transcript(
+  protocol: Protocol,
+  pieces: readonly Uint8Array[],
+  way?: typeof WAYS[number],
+): string[] {
   const memory = Buffer.alloc(Math.max(1, ...pieces.map(({ length }) => length)));
   const events: Event[] = [];
   for (const piece of pieces) {
     memory.set(piece);
     protocol.receive(memory.subarray(0, piece.length));
-    events.push(...takeEvents(protocol));
+    events.push(...takeEvents(protocol, way));
     assertEquals(protocol.hasInput, false);
     memory.fill(0xa5);
   }
   return events.map(describeEvent);
 }
 
-/** The events in `bytes`; fails if they depend on how the bytes are cut (O6). */
+/** The events in `bytes`; fails if they depend on how the bytes are cut (O6) or asked for. */
 export function transcriptOfAllCuts(
   role: Role,
   bytes: Uint8Array,
@@ -93,9 +104,11 @@ export function transcriptOfAllCuts(
 ): string[] {
   let first: string[] | null = null;
   for (const { name, pieces } of cuts(bytes)) {
-    const events = transcript(createProtocol(role, limits), pieces);
-    first ??= events;
-    assertEquals(events, first, `${name}: other events than whole`);
+    for (const way of WAYS) {
+      const events = transcript(createProtocol(role, limits), pieces, way);
+      first ??= events;
+      assertEquals(events, first, `${name}, ${way}: other events than whole`);
+    }
   }
   assert(first !== null);
   return first;
