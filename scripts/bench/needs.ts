@@ -10,6 +10,7 @@
 
 import process from "node:process";
 import { asciiScratch, encodeAscii } from "../../src/core/ascii.ts";
+import { createBuffer } from "../../src/core/buffer_pool.ts";
 import { copyMasked } from "../../src/core/mask.ts";
 import { ReadWindow } from "../../src/core/read_window.ts";
 import { TextBatch } from "../../src/core/text_batch.ts";
@@ -33,7 +34,7 @@ const frame = requestFrame(size, isText);
 const input = repeatFrame(frame, together);
 const window = new ReadWindow();
 const batch = new TextBatch();
-const output = new Uint8Array(frame.length);
+const output = createBuffer(frame.length);
 /** The last messages, so that none is left out as unused. */
 const kept: (string | Uint8Array)[] = ["", "", "", ""];
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { POOLED_SIZE, sharedBuffers } from "./buffer_pool.ts";
+import { createBuffer, POOLED_SIZE, sharedBuffers } from "./buffer_pool.ts";
 
 /** The most bytes that one {@linkcode ByteQueue.take} hands out: 256 KiB. */
 export const MAX_WRITE_SIZE: number = POOLED_SIZE;
@@ -229,7 +229,7 @@ function takeBuffer(size: number, inside: boolean): { bytes: Uint8Array; pooled:
   const isTaken = inside && sharedBuffers.usedLong >= MAX_FOR_LONG_FRAMES;
   const buffer = isTaken ? null : sharedBuffers.take(size);
   if (buffer !== null) return { bytes: buffer, pooled: true };
-  return { bytes: new Uint8Array(Math.max(size, FIRST_CAPACITY)), pooled: false };
+  return { bytes: createBuffer(Math.max(size, FIRST_CAPACITY)), pooled: false };
 }
 
 /** Moves shared bytes to a buffer of the queue's own, in which others may follow. */
@@ -251,7 +251,7 @@ function grow(piece: Piece, needed: number): void {
   const old = piece.bytes;
   const buffer = sharedBuffers.take(needed);
   piece.bytes = buffer ??
-    new Uint8Array(Math.min(MAX_WRITE_SIZE, Math.max(needed, old.length * 2)));
+    createBuffer(Math.min(MAX_WRITE_SIZE, Math.max(needed, old.length * 2)));
   piece.bytes.set(old.subarray(0, piece.used));
   if (piece.pooled) sharedBuffers.put(old);
   piece.pooled = buffer !== null;
