@@ -350,6 +350,7 @@ export class SessionEngine<Session> implements Owner {
     work.then(() => this.#pump());
   }
 
+  /** A message has its turn. */
   #takeIn(message: Message): void {
     this.#turns.worked();
     // What is received stays a beginning of what was sent: no gaps.

@@ -244,9 +244,10 @@ export class Protocol {
   }
 
   /**
-   * The next event's message, if that is one of at most 125 bytes in one frame, not compressed, and all
-   * there; `null` says nothing: then {@linkcode Protocol.next} is to be asked, and tells the same. For
-   * owners that many of them come to: it makes no event.
+   * A shortcut in front of {@linkcode Protocol.next} for owners of many short messages: the data of the
+   * next event, without the event, where that is a short message that costs little to take (whole in
+   * one frame of at most 125 bytes, not compressed; text of ASCII). Otherwise `null`, and nothing has
+   * changed: `next()` tells what comes, and is asked until it says `null` all the same.
    */
   nextShortMessage(): Message | null {
     return this.#receiver.nextShort(); // which has no input behind an end

@@ -139,8 +139,9 @@ export class Receiver {
   }
 
   /**
-   * The next message, if a short frame comes next, all of which is there. `null` for whatever else
-   * comes, or breaks a rule: that is {@linkcode Receiver.next}'s.
+   * The next message, if what comes next is a short frame, all of which is there. `null`, with nothing
+   * taken, for all that goes the usual way, {@linkcode Receiver.next}: other frames, what breaks a rule,
+   * and texts that are not ASCII or come together with such.
    */
   nextShort(): Message | null {
     if (this.#frame !== null || this.#headerPart !== null) return null;

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { MAX_CONTROL_PAYLOAD, Opcode } from "./frame.ts";
+import { Opcode } from "./frame.ts";
 import { FIN } from "./whole_frame.ts";
 
 /** The first byte of a text in one frame that is not compressed. */
@@ -13,6 +13,9 @@ export const WHOLE_TEXT: number = FIN | Opcode.Text;
 
 /** The first byte of a binary message in one frame that is not compressed. */
 export const WHOLE_BINARY: number = FIN | Opcode.Binary;
+
+/** Payload bytes at most: longer ones have longer headers. */
+export const MAX_SHORT_PAYLOAD = 125;
 
 /** The bit of the second byte that says that a masking key follows. */
 const MASK = 0x80;
@@ -33,8 +36,8 @@ export function shortHeaderSize(isMasked: boolean): number {
 export function shortLength(input: Uint8Array, at: number, isMasked: boolean): number {
   const start = at + shortHeaderSize(isMasked);
   if (start > input.length) return -1;
-  const length = isMasked ? input[at + 1] - MASK : input[at + 1];
-  const isShort = length >= 0 && length <= MAX_CONTROL_PAYLOAD;
+  const length = isMasked ? input[at + 1] - MASK : input[at + 1]; // without the bit it is negative
+  const isShort = length >= 0 && length <= MAX_SHORT_PAYLOAD;
   return isShort && start + length <= input.length ? length : -1;
 }
 

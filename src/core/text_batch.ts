@@ -6,8 +6,13 @@
  */
 
 import { asciiScratch, decodeAscii } from "./ascii.ts";
-import { MAX_CONTROL_PAYLOAD } from "./frame.ts";
-import { shortHeaderSize, shortKey, shortLength, WHOLE_TEXT } from "./short_frame.ts";
+import {
+  MAX_SHORT_PAYLOAD,
+  shortHeaderSize,
+  shortKey,
+  shortLength,
+  WHOLE_TEXT,
+} from "./short_frame.ts";
 
 /** Bytes decoded together at most: a part of a string may keep the whole of it alive. */
 const MAX_BATCH = 1024;
@@ -37,7 +42,7 @@ export class TextBatch {
    * if it is to be decoded on its own. `key` is its masking key, `null` if frames are not masked.
    */
   take(input: Uint8Array, at: number, length: number, key: number | null): string | null {
-    if (length > MAX_CONTROL_PAYLOAD) return null; // no short frame
+    if (length > MAX_SHORT_PAYLOAD) return null;
     if (input !== this.#input || at >= this.#end) this.#gather(input, at, length, key);
     if (this.#at === this.#text.length) return length === 0 ? "" : null;
     const from = this.#at;

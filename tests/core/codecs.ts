@@ -65,8 +65,10 @@ export class SlowCodec implements MessageCodec {
   };
   readonly inflater = {
     inflate: (bytes: Uint8Array, _isLast: boolean, sink: InflateSink): Promise<void> =>
-      this.#later(() => sink(bytes.map((b) => ~b), false)),
+      this.#later(() => sink(bytes.map((b) => ~b), this.isWhole)),
   };
+  /** Whether each message comes out in one piece. */
+  isWhole = false;
   /** How often the compressor was told to forget. */
   resets = 0;
   readonly #waiting: { run: () => void; fail: (error: unknown) => void }[] = [];

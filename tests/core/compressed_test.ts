@@ -200,16 +200,21 @@ describe("an inflater that takes its time", () => {
     assertEquals(protocol.hasInput, false);
   });
 
-  test("holds up a short message that is there already", async () => {
-    const { codec, protocol } = setUp(
-      wire("server", frame(0xc1, inverted("ab")), frame(0x82, "cd"), frame(0x81, "ef")),
-    );
-    assertEquals(seen(protocol), []);
-    assertEquals(protocol.nextShortMessage(), null); // it works
-    await codec.go();
-    assertEquals(protocol.nextShortMessage(), null); // it is done, and the message not taken
-    assertEquals(seen(protocol), ['text "ab"', "binary 6364", 'text "ef"']);
-  });
+  for (const isWhole of [true, false]) {
+    test(`holds up a short message that is there already (whole: ${isWhole})`, async () => {
+      const { codec, protocol } = setUp(
+        wire("server", frame(0xc1, inverted("ab")), frame(0x82, "cd"), frame(0x81, "ef")),
+      );
+      codec.isWhole = isWhole;
+      assertEquals(seen(protocol), []);
+      assertEquals(protocol.nextShortMessage(), null); // it works
+      await codec.go();
+      assertEquals(protocol.nextShortMessage(), null); // it is done, and the message not taken
+      assertEquals(protocol.next(), { type: "message", data: "ab" });
+      assertEquals(protocol.nextShortMessage(), utf8("cd"));
+      assertEquals(seen(protocol), ['text "ef"']);
+    });
+  }
 
   test("works on a frame piece by piece", async () => {
     const bytes = wire("server", frame(0xc1, inverted("abcd")));

@@ -61,6 +61,17 @@ describe("Protocol's input", () => {
       }
     });
 
+    test(`has a shortcut for short messages (${role})`, () => {
+      const protocol = createProtocol(role);
+      protocol.receive(wire(role, frame(0x82, "a"), frame(0x89, "p"), frame(0x81, "b")));
+      assertEquals(protocol.nextShortMessage(), utf8("a"));
+      assertStrictEquals(protocol.nextShortMessage(), null);
+      assertEquals(protocol.next(), { type: "ping", data: utf8("p") });
+      assertEquals(protocol.nextShortMessage(), "b");
+      assertStrictEquals(protocol.nextShortMessage(), null);
+      assertStrictEquals(protocol.next(), null);
+    });
+
     test(`refuses more bytes while earlier ones wait for next() (${role})`, () => {
       const protocol = createProtocol(role);
       const bytes = wire(role, frame(0x81, "a"));

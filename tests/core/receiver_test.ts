@@ -7,7 +7,7 @@ import type { MessageLimits } from "../../src/core/message.ts";
 import { type Received, Receiver, type Role } from "../../src/core/receiver.ts";
 import { countAllocations } from "../allocations.ts";
 import { cuts, seededBytes, seededRandom } from "../cuts.ts";
-import { encodeFrame, joinBytes, MASK } from "../frames.ts";
+import { encodeFrame, joinBytes, MASK, xor } from "../frames.ts";
 import { describeEvent, LIMITS, peerOf, ROLES, transcriptOfAllCuts } from "./transcript.ts";
 import { NOT_TEXT } from "./vectors.ts";
 import { frame, hex, line, type RawFrame, utf8, wire } from "./wire.ts";
@@ -170,10 +170,25 @@ describe("Receiver", () => {
       }
     });
 
+    test(`takes nothing of a payload for a short frame (${role})`, () => {
+      for (const first of [0x89, 0x81, 0x82]) {
+        const text = wire(role, frame(0x82, "a"));
+        const payload = role === "server" ? xor(text, MASK) : text;
+        const bytes = wire(role, frame(first, payload)); // there it looks like a frame
+        const header = bytes.length - payload.length;
+        const receiver = create(role);
+        assertEquals(waysTaken(receiver, bytes.slice(0, header)), []);
+        receiver.receive(bytes.slice(header));
+        assertStrictEquals(receiver.nextShort(), null);
+        assertEquals(rest(receiver).length, 1);
+      }
+    });
+
     test(`takes no message the short way that is masked as the other end's (${role})`, () => {
       for (const first of [0x81, 0x82]) {
         for (const text of ["", "abcd", "x".repeat(125)]) {
-          const bytes = wire(peerOf(role), frame(first, text));
+          // Behind it is enough for a header of either kind.
+          const bytes = wire(peerOf(role), frame(first, text), frame(0x81, "behind"));
           assertEquals(waysTaken(create(role), bytes), ["error 1002"]);
         }
       }

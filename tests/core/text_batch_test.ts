@@ -7,17 +7,28 @@ import { utf8 } from "./wire.ts";
 
 const KEY = 0x01020304;
 
+/** A masking key of its own for each frame. */
+function keyBytes(i: number): number[] {
+  return [i & 0xff, 0xf1, 0x80 | i >> 8, 7];
+}
+
 /** What a receiver would ask for: each of the texts, framed one behind the other. */
 function takeAll(texts: readonly string[], isMasked: boolean): (string | null)[] {
-  const mask = isMasked ? MASK : undefined;
-  const frames = texts.map((text) => encodeFrame({ opcode: 1, payload: utf8(text), mask }));
+  const frames = texts.map((text, i) =>
+    encodeFrame({
+      opcode: 1,
+      payload: utf8(text),
+      mask: isMasked ? Uint8Array.from(keyBytes(i)) : undefined,
+    })
+  );
   const input = joinBytes(...frames);
   const batch = new TextBatch();
   let at = 0;
   return frames.map((frame, i) => {
     at += frame.length;
     const { length } = utf8(texts[i]);
-    return batch.take(input, at - length, length, isMasked ? KEY : null);
+    const [a, b, c, d] = keyBytes(i);
+    return batch.take(input, at - length, length, isMasked ? a << 24 | b << 16 | c << 8 | d : null);
   });
 }
 
@@ -62,7 +73,7 @@ describe("TextBatch", () => {
     const others = [
       encodeFrame({ opcode: 2, payload: utf8("b"), mask: MASK }),
       encodeFrame({ opcode: 1, fin: false, payload: utf8("b"), mask: MASK }),
-      encodeFrame({ opcode: 1, payload: utf8("b") }), // not masked, though it must be
+      joinBytes(encodeFrame({ opcode: 1, payload: utf8("b") }), MASK), // not masked, as it must be
       encodeFrame({ opcode: 1, payload: utf8("b"), mask: MASK }).subarray(0, 6),
       encodeFrame({ opcode: 1, payload: utf8("b"), mask: MASK }).subarray(0, 5),
       encodeFrame({ opcode: 9, payload: utf8("b"), mask: MASK }),

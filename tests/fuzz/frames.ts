@@ -10,6 +10,7 @@ import {
   peerOf,
   takeEvents,
   takeOutput,
+  WAYS,
 } from "../core/transcript.ts";
 import { VECTORS } from "../core/vectors.ts";
 import { decodeFrames, encodeFrame, type Frame, joinBytes } from "../frames.ts";
@@ -73,14 +74,18 @@ function payload(opcode: number, random: Random): Uint8Array {
 }
 
 /** The events in these pieces; each message is echoed, and what is written is checked. */
-function play(role: Role, pieces: readonly Uint8Array[]): string[] {
+function play(
+  role: Role,
+  pieces: readonly Uint8Array[],
+  way: typeof WAYS[number],
+): string[] {
   const protocol = createProtocol(role, LIMITS);
   const lines: string[] = [];
   const expected: string[] = [];
   const written: Uint8Array[] = [];
   for (const piece of pieces) {
     protocol.receive(piece.slice());
-    const events = takeEvents(protocol);
+    const events = takeEvents(protocol, way);
     for (const event of events) {
       lines.push(describeEvent(event));
       if (event.type === "message") {
@@ -144,9 +149,9 @@ function frameTarget(role: Role): Target {
     },
     check(input, random) {
       useWideWords(random.oneIn(2));
-      const whole = play(role, [input]);
+      const whole = play(role, [input], random.pick(WAYS));
       useWideWords(random.oneIn(2));
-      const cut = play(role, random.cut(input));
+      const cut = play(role, random.cut(input), random.pick(WAYS));
       must(`${whole}` === `${cut}`, `cut otherwise:\n${whole}\n${cut}`);
       const reference = readReference(role, input, LIMITS);
       const seen = whole.map((line) => line.replace(/^(error \d+) .*/, "$1"));
