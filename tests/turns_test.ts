@@ -3,6 +3,9 @@ import { beforeEach, describe, test } from "node:test";
 import { Timers } from "../src/clock.ts";
 import { FakeClock } from "../src/fake_clock.ts";
 import { Turns } from "../src/turns.ts";
+import { frame, type RawFrame, wire } from "./core/wire.ts";
+import { sessionAndPeer } from "./session_pair.ts";
+import { settle } from "./settle.ts";
 
 const LIMITS = { turnFrames: 64, turnBytes: 1000, turnTime: 5 };
 
@@ -70,5 +73,32 @@ describe("Turns", () => {
     assertEquals(await work(100, 1), 7);
     await othersTurn();
     assertEquals(await work(100, 0.2), 31);
+  });
+});
+
+describe("a session's turn", () => {
+  /** How many of 100 such messages, all in one read, come to the user in a row. */
+  async function runsOf(message: RawFrame): Promise<number[]> {
+    const runs: number[] = [];
+    let isRunning = false;
+    const count = (): void => {
+      if (!isRunning) {
+        runs.push(0);
+        queueMicrotask(() => isRunning = false);
+      }
+      isRunning = true;
+      runs[runs.length - 1]++;
+    };
+    const { session, peer } = sessionAndPeer("server", { handlers: { message: count } });
+    await peer.write(wire("server", ...Array(100).fill(message)));
+    await settle();
+    session.abort();
+    return runs;
+  }
+
+  test("is 64 messages of any kind, each of which counts once", async () => {
+    assertEquals(await runsOf(frame(0x81, "short")), [64, 36]);
+    assertEquals(await runsOf(frame(0x81, "é")), [64, 36]);
+    assertEquals(await runsOf(frame(0x82, new Uint8Array(200))), [64, 36]);
   });
 });
