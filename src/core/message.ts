@@ -1,6 +1,6 @@
 /**
  * Messages from payload pieces: size limit, fragment limit, UTF-8 and assembly. The one path of
- * every message but those in one short frame, which need none of it (short_frame.ts).
+ * every message that takes no shortcut (short_frame.ts).
  *
  * @module
  */

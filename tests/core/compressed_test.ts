@@ -16,6 +16,7 @@ import {
   ROLES,
   takeEvents,
   takeOutput,
+  type Way,
   WAYS,
 } from "./transcript.ts";
 import { frame, hex, line, utf8, wire } from "./wire.ts";
@@ -24,7 +25,7 @@ import { frame, hex, line, utf8, wire } from "./wire.ts";
 async function read(
   protocol: Protocol,
   pieces: readonly Uint8Array[],
-  way?: typeof WAYS[number],
+  way?: Way,
 ): Promise<string[]> {
   const events: Event[] = [];
   for (const piece of pieces) {
@@ -46,7 +47,7 @@ async function readWith(
   role: "server" | "client",
   pieces: readonly Uint8Array[],
   limits = {},
-  way?: typeof WAYS[number],
+  way?: Way,
 ): Promise<string[]> {
   const codec = createCodec(choice);
   const events = await read(createCompressed(role, codec, limits), pieces, way);

@@ -73,7 +73,7 @@ describe("TextBatch", () => {
     const others = [
       encodeFrame({ opcode: 2, payload: utf8("b"), mask: MASK }),
       encodeFrame({ opcode: 1, fin: false, payload: utf8("b"), mask: MASK }),
-      joinBytes(encodeFrame({ opcode: 1, payload: utf8("b") }), MASK), // not masked, as it must be
+      joinBytes(encodeFrame({ opcode: 1, payload: utf8("b") }), MASK), // no mask
       encodeFrame({ opcode: 1, payload: utf8("b"), mask: MASK }).subarray(0, 6),
       encodeFrame({ opcode: 1, payload: utf8("b"), mask: MASK }).subarray(0, 5),
       encodeFrame({ opcode: 9, payload: utf8("b"), mask: MASK }),

@@ -62,10 +62,13 @@ function describeBytes(data: Uint8Array): string {
 }
 
 /** Whether short messages are asked for first, as sessions do: the events must be the same. */
-export const WAYS: readonly ("short first" | "events only")[] = ["short first", "events only"];
+export type Way = "short first" | "events only";
+
+/** Both of them. */
+export const WAYS: readonly Way[] = ["short first", "events only"];
 
 /** All events in the bytes received so far. */
-export function takeEvents(protocol: Protocol, way: typeof WAYS[number] = "short first"): Event[] {
+export function takeEvents(protocol: Protocol, way: Way = "short first"): Event[] {
   const events: Event[] = [];
   while (true) {
     const data = way === "short first" ? protocol.nextShortMessage() : null;
@@ -82,7 +85,7 @@ export function takeEvents(protocol: Protocol, way: typeof WAYS[number] = "short
 export function transcript(
   protocol: Protocol,
   pieces: readonly Uint8Array[],
-  way?: typeof WAYS[number],
+  way?: Way,
 ): string[] {
   const memory = Buffer.alloc(Math.max(1, ...pieces.map(({ length }) => length)));
   const events: Event[] = [];

@@ -5,7 +5,7 @@ import type { Event, Protocol } from "../../src/core/protocol.ts";
 import type { Role } from "../../src/core/receiver.ts";
 import { createCodec, createCompressed } from "../core/codecs.ts";
 import { COMPRESSED_VECTORS } from "../core/compressed_vectors.ts";
-import { describeEvent, takeEvents, WAYS } from "../core/transcript.ts";
+import { describeEvent, takeEvents, type Way, WAYS } from "../core/transcript.ts";
 import { wire } from "../core/wire.ts";
 import { encodeFrame, joinBytes, MASK } from "../frames.ts";
 import type { Random } from "./random.ts";
@@ -78,7 +78,7 @@ function inflateStream(
 async function play(
   protocol: Protocol,
   pieces: readonly Uint8Array[],
-  way: typeof WAYS[number],
+  way: Way,
 ): Promise<Event[]> {
   const events: Event[] = [];
   for (const piece of pieces) {
@@ -96,7 +96,7 @@ async function play(
 async function playWith(
   keepsContext: boolean,
   pieces: readonly Uint8Array[],
-  way: typeof WAYS[number],
+  way: Way,
 ): Promise<Event[]> {
   const codec = createCodec({ keepsContext });
   try {

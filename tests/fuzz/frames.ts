@@ -10,6 +10,7 @@ import {
   peerOf,
   takeEvents,
   takeOutput,
+  type Way,
   WAYS,
 } from "../core/transcript.ts";
 import { VECTORS } from "../core/vectors.ts";
@@ -77,7 +78,7 @@ function payload(opcode: number, random: Random): Uint8Array {
 function play(
   role: Role,
   pieces: readonly Uint8Array[],
-  way: typeof WAYS[number],
+  way: Way,
 ): string[] {
   const protocol = createProtocol(role, LIMITS);
   const lines: string[] = [];
