@@ -127,7 +127,7 @@ export class SessionEngine<Session> implements Owner {
   send(payload: string | Uint8Array, compress: boolean | undefined): Promise<void> {
     const problem = this.#problemWithSending();
     if (problem !== null) return rejected(problem);
-    this.protocol.sendMessage(payload, compress, this.conn);
+    this.protocol.sendMessage(payload, compress);
     if (!this.#isPumping) this.#outbox.schedule(); // else written behind the last message
     return this.#outbox.ready();
   }

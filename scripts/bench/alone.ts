@@ -10,7 +10,6 @@
 import process from "node:process";
 import { type Conn, type ConnFlow, type ConnSink, type Listener, serve } from "../../mod.ts";
 import { AcceptQueue } from "../../src/runtime/accept_queue.ts";
-import { runtimeName } from "../../src/runtime/mod.ts";
 import { median } from "./benchmark.ts";
 import { echoFrame, repeatFrame, requestFrame } from "./known_frames.ts";
 import type { EchoLoad, Work } from "./load.ts";
@@ -83,12 +82,6 @@ class SocketlessConn implements Conn, ConnFlow {
     awaited.bytes = Infinity;
     awaited.resolve();
   }
-
-  /** Where the runtime's sockets have it, long messages are not copied. */
-  readonly tryWrite: Conn["tryWrite"] = runtimeName !== "bun" ? undefined : (bytes) => {
-    this.write(bytes);
-    return bytes.length;
-  };
 
   /** Breaks as a socket does that the peer has reset. */
   reset(): void {

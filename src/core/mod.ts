@@ -55,7 +55,6 @@ export {
   type State,
 } from "./protocol.ts";
 export type { Received, Role } from "./receiver.ts";
-export type { DirectWriter } from "./sender.ts";
 export { type PreparedMessage, prepareMessage } from "./prepared_message.ts";
 export {
   acceptDeflate,

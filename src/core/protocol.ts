@@ -16,7 +16,7 @@ import type { Message, MessageLimits } from "./message.ts";
 import type { MessageCodec } from "./permessage_deflate.ts";
 import { type Received, Receiver, type Role } from "./receiver.ts";
 import type { PreparedMessage } from "./prepared_message.ts";
-import { type DirectWriter, Sender } from "./sender.ts";
+import { Sender } from "./sender.ts";
 
 /**
  * `"open"` while neither side has ended, `"closing"` while one has, `"closed"` once both have: we
@@ -262,12 +262,11 @@ export class Protocol {
 
   /**
    * Queues a message; its bytes are copied. `compress` says whether to compress it where that was
-   * agreed on; without it the codec's threshold decides. What `writer` takes at once of a long message
-   * with nothing before it is neither queued nor copied. Throws a `TypeError` behind a Close frame,
+   * agreed on; without it the codec's threshold decides. Throws a `TypeError` behind a Close frame,
    * and for what is neither a string nor a `Uint8Array`.
    */
-  sendMessage(message: string | Uint8Array, compress?: boolean, writer?: DirectWriter): void {
-    this.#sender.message(message, compress, writer);
+  sendMessage(message: string | Uint8Array, compress?: boolean): void {
+    this.#sender.message(message, compress);
   }
 
   /**

@@ -30,34 +30,6 @@ export interface SenderOptions {
   readonly codec?: MessageCodec | null;
 }
 
-/**
- * Takes bytes at once, as many as it can; see `Protocol.sendMessage()`.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import { type DirectWriter, Protocol } from "@twoway/websocket/core";
- *
- * let count = 0;
- * const writer: DirectWriter = { tryWrite: ({ length }) => (count += length, length) };
- * const limits = { maxMessageSize: 1_048_576, maxFragments: 10, maxPendingPongs: 1 };
- * const server = new Protocol({ role: "server", limits });
- * server.sendMessage(new Uint8Array(100_000), undefined, writer);
- * assertEquals(count, 10 + 100_000); // the header, and the message itself
- * assertEquals(server.hasOutput, false);
- * ```
- */
-export interface DirectWriter {
-  /** Returns how many bytes of the front have left; the rest is not kept. */
-  tryWrite?(bytes: Uint8Array): number;
-}
-
-/** From here on a message is worth a write of its own: all of them have heads of ten bytes. */
-const DIRECT_FROM = 65_536;
-
-/** The head of the message that is being written. */
-const directHead = new Uint8Array(10);
-
 /** What waits while a message before it is being compressed. */
 type Waiting =
   | {
@@ -109,10 +81,9 @@ export class Sender {
 
   /**
    * Queues a message; its bytes are copied. `compress` decides whether it is compressed where that
-   * was agreed on; without it the codec's threshold does. What `writer` takes at once of a long message
-   * is neither queued nor copied.
+   * was agreed on; without it the codec's threshold does.
    */
-  message(message: string | Uint8Array, compress?: boolean, writer?: DirectWriter): void {
+  message(message: string | Uint8Array, compress?: boolean): void {
     this.#checkOpen();
     if (typeof message === "string" && this.#tryAscii(message, compress)) return;
     // A deflater may take its time: then the bytes must be the message's own.
@@ -122,7 +93,7 @@ export class Sender {
       const own = payload === message ? new Uint8Array(payload) : payload;
       this.#wait({ opcode, payload: own, compress });
     } else {
-      this.#encode(opcode, payload, compress, writer);
+      this.#encode(opcode, payload, compress);
     }
   }
 
@@ -208,16 +179,10 @@ export class Sender {
     else this.#waiting.push(message);
   }
 
-  #encode(
-    opcode: Opcode,
-    payload: Uint8Array,
-    compress: boolean | undefined,
-    writer?: DirectWriter,
-  ): void {
+  #encode(opcode: Opcode, payload: Uint8Array, compress: boolean | undefined): void {
     const codec = this.#codec;
     const { length } = payload;
     if (codec === null || !isWanted(codec, length, compress)) {
-      if (writer !== undefined && this.#writeDirectly(opcode, payload, writer)) return;
       return this.#append(opcode, payload, length);
     }
     const deflated = codec.deflater.deflate(payload);
@@ -299,33 +264,6 @@ export class Sender {
     if (size > MAX_WRITE_SIZE) return this.#appendLong(opcode, payload, mask, counted, rsv);
     const at = this.#queue.reserve(size, counted);
     writeFrame(this.#queue.tail, at, opcode, payload, mask, rsv);
-  }
-
-  /** Writes a long frame past the empty queue, which gets the rest; returns `false` if it can't. */
-  #writeDirectly(opcode: Opcode, payload: Uint8Array, writer: DirectWriter): boolean {
-    const { length } = payload;
-    const isShort = length < DIRECT_FROM || this.#maskKey !== null;
-    if (isShort || writer.tryWrite === undefined || this.hasOutput) return false;
-    writeHead(directHead, 0, FIN | opcode, length, null);
-    const headTaken = writer.tryWrite(directHead);
-    if (headTaken === 0) return false;
-    if (headTaken < directHead.length) {
-      this.#appendRest(directHead, headTaken, 0);
-      this.#appendRest(payload, 0, length);
-    } else {
-      this.#appendRest(payload, writer.tryWrite(payload), length);
-    }
-    return true;
-  }
-
-  /** The rest of a frame whose beginning has left, in pieces of the pool. */
-  #appendRest(bytes: Uint8Array, from: number, counted: number): void {
-    const { length } = bytes;
-    for (let at = from; at < length; at += MAX_WRITE_SIZE) {
-      const size = Math.min(length - at, MAX_WRITE_SIZE);
-      const start = this.#queue.reserve(size, at + size === length ? counted : 0, true);
-      this.#queue.tail.set(bytes.subarray(at, at + size), start);
-    }
   }
 
   /** A frame in pieces of the pool: each of them is one write. */

@@ -84,10 +84,6 @@ export class BunSocket implements Conn {
     });
   }
 
-  tryWrite(bytes: Uint8Array): number {
-    return this.#isClosed ? 0 : Math.max(0, this.#socket.write(bytes, 0, bytes.length));
-  }
-
   drain(): void {
     const write = this.#write;
     if (write === null) return;

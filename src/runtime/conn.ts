@@ -187,13 +187,6 @@ export interface Conn {
    */
   write(bytes: Uint8Array): Promise<void> | void;
 
-  /**
-   * Optional: hands over what the transport takes at this moment, and returns how many bytes that
-   * were, from the front; the rest is not kept, and `bytes` may change afterwards. 0 if it takes none
-   * now or never will again. Not while a `write()` is under way.
-   */
-  tryWrite?(bytes: Uint8Array): number;
-
   /** Sends FIN after everything written; reading goes on. Rejects if the connection has broken. */
   closeWrite(): Promise<void>;
 
@@ -405,13 +398,11 @@ class PrependedConn implements Conn {
   readonly #conn: Conn;
   #early: Promise<Uint8Array | null> | null;
   readonly push?: (sink: ConnSink) => ConnFlow;
-  readonly tryWrite?: (bytes: Uint8Array) => number;
 
   constructor(conn: Conn, early: Promise<Uint8Array | null>) {
     this.#conn = conn;
     this.#early = early;
     if (conn.push !== undefined) this.push = (sink) => this.#push(sink);
-    if (conn.tryWrite !== undefined) this.tryWrite = (bytes) => conn.tryWrite!(bytes);
   }
 
   get remoteAddr(): Addr | undefined {

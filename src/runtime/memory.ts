@@ -67,18 +67,6 @@ class Pipe {
     }
   }
 
-  /** Takes as many bytes as make no writer wait; returns how many. */
-  tryWrite(bytes: Uint8Array): number {
-    if (this.#error !== null || this.#hasEnded) return 0;
-    const room = (this.#options.highWaterMark ?? 65_536) - this.#size;
-    const taken = bytes.slice(0, Math.max(0, room));
-    if (taken.length === 0) return 0;
-    this.#chunks.push(taken);
-    this.#size += taken.length;
-    this.#changed();
-    return taken.length;
-  }
-
   async read(): Promise<Uint8Array | null> {
     await this.#options.delay?.();
     while (this.#size === 0 && !this.#hasEnded && this.#error === null) await this.#change();
@@ -181,15 +169,6 @@ export class MemoryConn implements Conn {
     if (this.#untilEnd >= 0) return await this.#outgoing.write(bytes);
     if (rest > 0) await this.#outgoing.write(bytes.subarray(0, rest));
     this.#outgoing.end();
-  }
-
-  tryWrite(bytes: Uint8Array): number {
-    const room = Math.min(this.#untilReset, this.#untilEnd);
-    if (this.#isClosed || room <= 0) return 0; // write() breaks or ends it
-    const count = this.#outgoing.tryWrite(room < bytes.length ? bytes.subarray(0, room) : bytes);
-    this.#untilReset -= count;
-    this.#untilEnd -= count;
-    return count;
   }
 
   // deno-lint-ignore require-await -- the interface's: a transport may take its time

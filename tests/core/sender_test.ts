@@ -110,21 +110,24 @@ describe("Sender", () => {
     }
   });
 
-  test("A-4 takes the bytes as they are at the call and never changes them", () => {
-    for (const role of ["server", "client"] as const) {
-      const sender = role === "server" ? createServer() : createClient().sender;
-      const bytes = seededBytes(100, 1);
-      sender.message(bytes);
-      sender.ping(bytes);
-      sender.pong(bytes);
-      assertEquals(bytes, seededBytes(100, 1));
-      bytes.fill(0);
-      for (const { payload } of takeFrames(sender, role)) {
-        assertEquals(payload, seededBytes(100, 1));
+  for (const size of [100, 20 * KIB, 70 * KIB, 300 * KIB, 600 * KIB]) {
+    test(`A-4 takes ${size} bytes as they are at the call and never changes them`, () => {
+      for (const role of ["server", "client"] as const) {
+        const sender = role === "server" ? createServer() : createClient().sender;
+        const bytes = seededBytes(size, 1);
+        const short = bytes.subarray(0, 100);
+        sender.message(bytes);
+        sender.ping(short);
+        sender.pong(short);
+        assertEquals(bytes, seededBytes(size, 1));
+        bytes.fill(0);
+        for (const { opcode, payload } of takeFrames(sender, role)) {
+          assertEquals(payload, seededBytes(opcode === 2 ? size : 100, 1));
+        }
+        assertEquals(bytes, new Uint8Array(size));
       }
-      assertEquals(bytes, new Uint8Array(100));
-    }
-  });
+    });
+  }
 
   test("A-4 takes shared memory and parts of larger arrays", () => {
     const shared = new Uint8Array(new SharedArrayBuffer(4));

@@ -163,23 +163,6 @@ export function testConn(name: string, transport: Transport): void {
       });
     });
 
-    test("tryWrite() takes what there is room for, keeps nothing, and write() goes on behind it", async () => {
-      await withPair(transport, async (client, server) => {
-        if (server.tryWrite === undefined) return;
-        const bytes = new Uint8Array(32 * MIB);
-        for (let i = 0; i < bytes.length; i++) bytes[i] = pattern(i);
-        const count = server.tryWrite(bytes);
-        assert(count > 0 && count < bytes.length, `${count} of 32 MiB were taken`);
-        const rest = bytes.slice(count);
-        bytes.fill(0);
-        await Promise.all([server.write(rest), readPattern(client, bytes.length)]);
-        assertEquals(server.tryWrite(Uint8Array.of(1, 2)), 2);
-        assertEquals(Array.from((await client.read())!), [1, 2]);
-        server.close();
-        assertEquals(server.tryWrite(Uint8Array.of(1)), 0);
-      });
-    });
-
     test("push() gives what read() would, holds back, and tells the end", async () => {
       await withPair(transport, async (client, server) => {
         if (server.push === undefined) return;
