@@ -6,7 +6,7 @@
 
 import type { Timers } from "./clock.ts";
 
-/** How much one session may do in a row. */
+/** How much one session may do in a row; of bytes, also those of the read with which it is that much. */
 export interface TurnLimits {
   /** Frames. */
   readonly turnFrames: number;
@@ -24,12 +24,27 @@ export interface TurnsOwner {
   onTurn(): void;
 }
 
-/** One session's share of the event loop. */
+/** Time is looked at once in so many frames: a look at the clock costs as much as a small one. */
+const LOOK_EVERY = 8;
+
+/**
+ * One session's share of the event loop. What is too much within one read waits at once. Reads may follow
+ * one another before anybody else is looked at, or much later, and nothing tells which it is: when several
+ * together are too much, the others' turn is asked for, and only a read that comes before they had it waits.
+ */
 export class Turns {
   readonly #owner: TurnsOwner;
+  /** Of the read in hand: frames dealt with, its bytes, and when it came. */
   #frames = 0;
-  #bytes = 0;
+  #size = 0;
   #started = 0;
+  /** The same of all reads since the others last had their turn; of frames only those of earlier ones. */
+  #earlierFrames = 0;
+  #bytes = 0;
+  #firstStarted = 0;
+  /** The others will have their turn. */
+  #isAsking = false;
+  /** And this session waits for it. */
   #isYielding = false;
 
   constructor(owner: TurnsOwner) {
@@ -41,11 +56,16 @@ export class Turns {
     return this.#isYielding;
   }
 
-  /** Bytes have arrived, after a wait in which the others could work. */
+  /** A read has brought bytes. */
   received(size: number, now: number): void {
+    this.#isYielding = this.#isAsking;
+    this.#earlierFrames += this.#frames;
     this.#frames = 0;
-    this.#started = now;
+    if (this.#bytes === 0) this.#firstStarted = now;
+    this.#size = size;
     this.#bytes += size;
+    this.#started = now;
+    if (this.#areTooMuch(now)) this.#askForTurn();
   }
 
   /** A frame has been dealt with. */
@@ -56,22 +76,45 @@ export class Turns {
   /** Whether there is time for another frame; if not, the others get theirs. */
   hasTime(): boolean {
     if (this.#isYielding) return false;
-    if (!this.#isOver()) return true;
+    if (!this.#isTooMuch()) return true;
     this.#isYielding = true;
-    this.#owner.timers.sharedTurn().then(() => {
-      this.#frames = 0;
-      this.#bytes = 0;
-      this.#started = this.#owner.timers.now();
-      this.#isYielding = false;
-      this.#owner.onTurn();
-    });
+    this.#askForTurn();
     return false;
   }
 
-  #isOver(): boolean {
+  /** Whether the frames of this read are. */
+  #isTooMuch(): boolean {
+    const { turnFrames, turnTime } = this.#owner.options.limits;
+    if (this.#frames >= turnFrames) return true;
+    return this.#frames % LOOK_EVERY === LOOK_EVERY - 1 &&
+      this.#owner.timers.now() - this.#started >= turnTime;
+  }
+
+  /** Whether the reads in a row are, with all that this one has brought. */
+  #areTooMuch(now: number): boolean {
     const { turnFrames, turnBytes, turnTime } = this.#owner.options.limits;
-    if (this.#frames >= turnFrames || this.#bytes >= turnBytes) return true;
-    // Looking at the clock costs as much as a small frame.
-    return (this.#frames & 7) === 7 && this.#owner.timers.now() - this.#started >= turnTime;
+    const frames = this.#earlierFrames;
+    return this.#bytes >= turnBytes || frames >= turnFrames ||
+      (frames >= LOOK_EVERY && now - this.#firstStarted >= turnTime);
+  }
+
+  #askForTurn(): void {
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    const goOn = (): void => this.#goOn();
+    this.#owner.timers.sharedTurn().then(goOn, goOn); // a clock that fails holds nobody up
+  }
+
+  /** The others have had their turn. What has waited for it belongs to the next one. */
+  #goOn(): void {
+    const hasWaited = this.#isYielding;
+    const now = this.#owner.timers.now();
+    this.#isAsking = this.#isYielding = false;
+    this.#frames = this.#earlierFrames = 0;
+    this.#bytes = hasWaited ? this.#size : 0;
+    this.#started = this.#firstStarted = now;
+    if (!hasWaited) return;
+    if (this.#areTooMuch(now)) this.#askForTurn();
+    this.#owner.onTurn();
   }
 }
