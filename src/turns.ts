@@ -6,7 +6,7 @@
 
 import type { Timers } from "./clock.ts";
 
-/** How much one session may do in a row; of bytes, also those of the read with which it is that much. */
+/** How much one session may do in a row. Of several reads, that with which it is so much is worked on. */
 export interface TurnLimits {
   /** Frames. */
   readonly turnFrames: number;
@@ -65,7 +65,7 @@ export class Turns {
     this.#size = size;
     this.#bytes += size;
     this.#started = now;
-    if (this.#areTooMuch(now)) this.#askForTurn();
+    if (this.#isRowOver(now)) this.#askForTurn();
   }
 
   /** A frame has been dealt with. */
@@ -76,22 +76,22 @@ export class Turns {
   /** Whether there is time for another frame; if not, the others get theirs. */
   hasTime(): boolean {
     if (this.#isYielding) return false;
-    if (!this.#isTooMuch()) return true;
+    if (!this.#isReadOver()) return true;
     this.#isYielding = true;
     this.#askForTurn();
     return false;
   }
 
-  /** Whether the frames of this read are. */
-  #isTooMuch(): boolean {
+  /** Whether the frames of this read were too much. */
+  #isReadOver(): boolean {
     const { turnFrames, turnTime } = this.#owner.options.limits;
     if (this.#frames >= turnFrames) return true;
     return this.#frames % LOOK_EVERY === LOOK_EVERY - 1 &&
       this.#owner.timers.now() - this.#started >= turnTime;
   }
 
-  /** Whether the reads in a row are, with all that this one has brought. */
-  #areTooMuch(now: number): boolean {
+  /** Whether the reads in a row were, with the bytes of this one, but not its frames. */
+  #isRowOver(now: number): boolean {
     const { turnFrames, turnBytes, turnTime } = this.#owner.options.limits;
     const frames = this.#earlierFrames;
     return this.#bytes >= turnBytes || frames >= turnFrames ||
@@ -114,7 +114,7 @@ export class Turns {
     this.#bytes = hasWaited ? this.#size : 0;
     this.#started = this.#firstStarted = now;
     if (!hasWaited) return;
-    if (this.#areTooMuch(now)) this.#askForTurn();
+    if (this.#isRowOver(now)) this.#askForTurn();
     this.#owner.onTurn();
   }
 }

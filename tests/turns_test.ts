@@ -10,57 +10,6 @@ import { settle } from "./settle.ts";
 
 const LIMITS = { turnFrames: 64, turnBytes: 1000, turnTime: 5 };
 
-describe("Turns", () => {
-  let clock: FakeClock;
-  let timers: Timers;
-  let turns: Turns;
-  let taken: { count: number };
-
-  beforeEach(() => {
-    clock = new FakeClock();
-    timers = new Timers(clock);
-    const own = taken = { count: 0 }; // a turn may come when its test is over
-    turns = new Turns({ options: { limits: LIMITS }, timers, onTurn: () => own.count++ });
-  });
-
-  /** Works on frames, each of which takes `ms`, until it is others' turn; returns how many. */
-  async function work(frames: number, ms: number = 0): Promise<number> {
-    for (let count = 0; count < frames; count++) {
-      if (!turns.hasTime()) return count;
-      if (ms > 0) await clock.advance(ms);
-      turns.worked();
-    }
-    return frames;
-  }
-
-  async function othersTurn(): Promise<void> {
-    assertEquals(turns.isYielding, true);
-    await clock.advance(0);
-    assertEquals([turns.isYielding, taken.count], [false, 1]);
-  }
-
-  test("lets others work behind turnFrames, and then goes on", async () => {
-    turns.received(10, timers.now());
-    assertEquals(await work(100), 64);
-    assertEquals(turns.hasTime(), false);
-    await othersTurn();
-    assertEquals(await work(100), 64);
-  });
-
-  test("looks before every eighth frame whether turnTime is over, since the read", async () => {
-    await clock.advance(100);
-    turns.received(10, timers.now());
-    assertEquals(await work(100, 0.2), 31); // 4.6 ms before the 24th, 6.2 before the 32nd
-  });
-
-  test("has turnTime again from the end of others' turn on", async () => {
-    turns.received(10, timers.now());
-    assertEquals(await work(100, 1), 7);
-    await othersTurn();
-    assertEquals(await work(100, 0.2), 31);
-  });
-});
-
 /** Time passes, and turns come, when a test says so. */
 class ClockByHand extends FakeClock {
   time = 0;
@@ -87,7 +36,7 @@ class ClockByHand extends FakeClock {
   }
 }
 
-describe("Turns of several reads", () => {
+describe("Turns", () => {
   let clock: ClockByHand;
   let timers: Timers;
   let turns: Turns;
@@ -104,10 +53,11 @@ describe("Turns of several reads", () => {
     return new Turns({ options: { limits: LIMITS }, timers, onTurn: () => onTurn() });
   }
 
-  /** Works on up to so many frames; returns how many there was time for. */
-  function work(frames: number): number {
+  /** Works on up to so many frames, each of which takes `ms`; returns how many there was time for. */
+  function work(frames: number, ms: number = 0): number {
     for (let count = 0; count < frames; count++) {
       if (!turns.hasTime()) return count;
+      clock.time += ms;
       turns.worked();
     }
     return frames;
@@ -122,6 +72,31 @@ describe("Turns of several reads", () => {
     }
     return 1000;
   }
+
+  test("let others work behind turnFrames, and then go on", async () => {
+    let count = 0;
+    onTurn = () => count++;
+    turns.received(10, clock.now());
+    assertEquals(work(100), 64);
+    assertEquals([turns.isYielding, turns.hasTime(), count], [true, false, 0]);
+    await clock.giveTurn();
+    assertEquals([turns.isYielding, count], [false, 1]);
+    assertEquals(work(100), 64);
+  });
+
+  test("look before every eighth frame whether turnTime is over, since the read", () => {
+    clock.time = 100;
+    turns.received(10, clock.now());
+    assertEquals(work(100, 0.2), 31); // 4.6 ms before the 24th, 6.2 before the 32nd
+  });
+
+  test("have turnTime again from the end of others' turn on", async () => {
+    turns.received(10, clock.now());
+    assertEquals(work(100, 1), 7);
+    clock.time += 100;
+    await clock.giveTurn();
+    assertEquals(work(100, 0.2), 31);
+  });
 
   test("work on the read that makes it turnBytes; the next waits", async () => {
     assertEquals(readsInARow(100, 1), 10);
