@@ -3,7 +3,9 @@ import { assert, assertEquals } from "@std/assert";
 import { constants, createInflateRaw } from "node:zlib";
 import { count, median, table } from "../scripts/bench/benchmark.ts";
 import { offerOf, prepare } from "../scripts/bench/raw_client.ts";
+import type { LoadResult } from "../scripts/bench/load.ts";
 import { jsonMessages } from "../scripts/bench/records.ts";
+import { bestOf, describeSpread, spreadOf } from "../scripts/bench/throughput.ts";
 
 test("jsonMessages() are JSON of the size asked for, all different, the same each time", () => {
   for (const size of [1024, 16_384]) {
@@ -52,4 +54,21 @@ test("median() is the middle one, the lower of two", () => {
 test("table() aligns all columns but the first to the right", () => {
   const text = table(["a", "b"], [["x", count(1234567.4)]]);
   assertEquals(text, "| a | b |\n| --- | ---: |\n| x | 1 234 567 |");
+});
+
+function results(...rates: number[]): LoadResult[] {
+  return rates.map((perSecond) => ({ perSecond, cpu: 1, load: 1, p50: 1, p99: 1 }));
+}
+
+test("bestOf() is the fastest of those that count, and nobody where none does", () => {
+  assertEquals(bestOf(results(5, 9, 7), () => true), 1);
+  assertEquals(bestOf(results(5, 9, 7), (i) => i !== 1), 2);
+  assertEquals(bestOf(results(5), () => false), null);
+});
+
+test("spreadOf() compares what was measured in the same round", () => {
+  const spread = spreadOf(results(10, 30, 20), results(10, 20, 40));
+  assertEquals(spread, [0.5, 1.5]);
+  assertEquals(describeSpread(spread), "0.50 to 1.50");
+  assertEquals(describeSpread(null), "");
 });

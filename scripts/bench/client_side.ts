@@ -5,9 +5,8 @@ import type { BenchOptions } from "./benchmark.ts";
 import { Child } from "./children.ts";
 import type { ClientJob } from "./client_job.ts";
 import type { LoadResult } from "./load.ts";
-import { medianOf, type SpeedRow } from "./throughput.ts";
+import { bestOf, medianOf, ROUNDS, type SpeedRow, spreadOf } from "./throughput.ts";
 
-const ROUNDS = 3;
 const GROUP = "Client";
 
 /** Bun's own server: the fastest of all, so that the client is the limit. */
@@ -71,9 +70,9 @@ async function measure(
     await server.stop();
   }
   const middle = results.map(medianOf);
-  const best = Math.max(...middle.filter((_, i) => clients[i].isPeer).map((r) => r.perSecond));
+  const peer = bestOf(middle, (i) => clients[i].isPeer)!;
   return clients.map(({ name: client, isPeer }, i) => {
-    const ratio = isPeer ? null : middle[i].perSecond / best;
+    const ratio = isPeer ? null : middle[i].perSecond / middle[peer].perSecond;
     console.error(`client ${name}, ${client} on ${runtime}: ${ratio?.toFixed(2) ?? "peer"}`);
     return {
       group: GROUP,
@@ -83,6 +82,7 @@ async function measure(
       unit: "messages/s",
       result: middle[i],
       ratio,
+      spread: isPeer ? null : spreadOf(results[i], results[peer]),
       target: null,
       most: null,
       alone: null,

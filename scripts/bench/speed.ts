@@ -3,7 +3,13 @@
 import { type Benchmark, describeMachine, table } from "./benchmark.ts";
 import { measureClients } from "./client_side.ts";
 import { type IdleRow, measureIdle } from "./idle.ts";
-import { describeThroughput, measureThroughput, type SpeedRow } from "./throughput.ts";
+import {
+  describeSpread,
+  describeThroughput,
+  measureThroughput,
+  ROUNDS,
+  type SpeedRow,
+} from "./throughput.ts";
 
 const IDLE = "Memory";
 
@@ -39,8 +45,9 @@ export const speed: Benchmark = {
 /** The targets that were not reached, a line each. */
 function missed({ speed, idle }: SpeedResults): string[] {
   const lines = speed.filter(({ ratio, target }) => target !== null && ratio! < target)
-    .map(({ load, runtime, server, ratio, target, most, alone, room }) => {
-      const line = `${load}: ${server} on ${runtime} reaches ${ratio!.toFixed(2)} of ${target}`;
+    .map(({ load, runtime, server, ratio, spread, target, most, alone, room }) => {
+      const line = `${load}: ${server} on ${runtime} reaches ${ratio!.toFixed(2)} of ${target} ` +
+        `(in single rounds ${describeSpread(spread)})`;
       if (most === null || room === null) return line;
       const left = room > 0 ? `${room.toFixed(2)} µs` : "nothing";
       return `${line}; at most ${most.toFixed(2)} could be: the sockets leave ${left} for ours` +
@@ -62,10 +69,11 @@ function describe(results: SpeedResults): string {
   const { date, machine, seconds, speed, idle } = results;
   const parts = [
     `Measured on ${date} by \`deno task bench speed\` on ${machine}; server and load on one core ` +
-    `each, medians of 3 rounds of ${seconds} s in turns. \`ratio\` is to the best peer on the same ` +
-    "runtime, `CPU` the server's processor time for one message; `at most` is what the ratio would be " +
-    "if there were nothing but the runtime's sockets and what every message needs; `alone` what ours " +
-    "takes for one without a socket.",
+    `each, medians of ${ROUNDS} rounds of ${seconds} s in turns. \`ratio\` is to the best peer on the ` +
+    "same runtime, `rounds` the lowest and the highest that it was in one round, `CPU` the server's " +
+    "processor time for one message; `at most` is what the ratio would be if there were nothing but " +
+    "the runtime's sockets and what every message needs; `alone` what ours takes for one without a " +
+    "socket.",
     describeThroughput(speed),
   ];
   if (idle.length > 0) parts.push(`### ${IDLE}\n\n${describeIdle(idle)}`);

@@ -7,7 +7,10 @@ import type { LoadJob, LoadResult } from "./load.ts";
 import { type Contestant, type Group, GROUPS, type Load } from "./loads.ts";
 
 /** Each server is measured so many times, in turns, and its median counts. */
-const ROUNDS = 3;
+export const ROUNDS = 5;
+
+/** Between what a figure was. */
+export type Spread = readonly [lowest: number, highest: number];
 
 /** What came of one load on one server. */
 export interface SpeedRow {
@@ -19,6 +22,8 @@ export interface SpeedRow {
   readonly result: LoadResult;
   /** To the best peer on the same runtime; `null` for peers, and without one. */
   readonly ratio: number | null;
+  /** The lowest and the highest of it in a single round; `null` where it is. */
+  readonly spread: Spread | null;
   /** The least ratio asked for. */
   readonly target: number | null;
   /**
@@ -71,12 +76,13 @@ async function measure(
     }
   }
   const middle = results.map(medianOf);
-  const best = bestPeer(all, middle);
+  const peer = bestOf(middle, (i) => all[i].kind === "peer");
+  const best = peer === null ? null : middle[peer].perSecond;
   const needs = await needsOf(load, runtime);
   const alone: (number | null)[] = [];
   for (const one of all) alone.push(await aloneOf(one, load, runtime));
   return all.map(({ name, kind, targets }, i) => {
-    const ratio = kind === "peer" || best === null ? null : middle[i].perSecond / best;
+    const isCompared = kind !== "peer" && peer !== null;
     const target = targets[runtime] ?? null;
     const ceiling = kind === "ours" ? ceilingOf(name, all, middle) : null;
     const row = {
@@ -86,7 +92,8 @@ async function measure(
       server: name,
       unit: load.unit,
       result: middle[i],
-      ratio,
+      ratio: isCompared ? middle[i].perSecond / best! : null,
+      spread: isCompared ? spreadOf(results[i], results[peer]) : null,
       target,
       most: ceiling === null || best === null ? null : ratioOf(ceiling, needs, best),
       alone: alone[i],
@@ -154,9 +161,22 @@ async function microseconds(
   }
 }
 
-function bestPeer(all: readonly Contestant[], results: readonly LoadResult[]): number | null {
-  const peers = results.filter((_, i) => all[i].kind === "peer");
-  return peers.length === 0 ? null : Math.max(...peers.map(({ perSecond }) => perSecond));
+/** The index of the fastest of those that count; `null` if none does. */
+export function bestOf(
+  results: readonly LoadResult[],
+  doesCount: (index: number) => boolean,
+): number | null {
+  let best: number | null = null;
+  for (const [i, { perSecond }] of results.entries()) {
+    if (doesCount(i) && (best === null || perSecond > results[best].perSecond)) best = i;
+  }
+  return best;
+}
+
+/** The ratios of one's rounds to another's, which took turns with them. */
+export function spreadOf(own: readonly LoadResult[], others: readonly LoadResult[]): Spread {
+  const ratios = own.map(({ perSecond }, round) => perSecond / others[round].perSecond);
+  return [Math.min(...ratios), Math.max(...ratios)];
 }
 
 async function run(
@@ -193,6 +213,7 @@ const HEAD = [
   "runtime",
   "server",
   "ratio",
+  "rounds",
   "target",
   "at most",
   "CPU µs",
@@ -202,13 +223,14 @@ const HEAD = [
 ];
 
 function cells(row: SpeedRow): string[] {
-  const { runtime, server, unit, result, ratio, target, most, alone } = row;
+  const { runtime, server, unit, result, ratio, spread, target, most, alone } = row;
   const asked = target === null ? "" : ratio! >= target ? `${target}` : `${target}, missed`;
   return [
     runtime,
     server,
     `${count(result.perSecond)} ${unit}`,
     ratio?.toFixed(2) ?? "",
+    describeSpread(spread),
     asked,
     most?.toFixed(2) ?? "",
     result.cpu?.toFixed(2) ?? "",
@@ -216,6 +238,11 @@ function cells(row: SpeedRow): string[] {
     result.p50 > 0 ? result.p50.toFixed(2) : "",
     result.p99 > 0 ? result.p99.toFixed(2) : "",
   ];
+}
+
+/** In words; nothing where there is none. */
+export function describeSpread(spread: Spread | null): string {
+  return spread?.map((ratio) => ratio.toFixed(2)).join(" to ") ?? "";
 }
 
 /** One table in Markdown for each group. */
