@@ -36,6 +36,16 @@ export class ClosedError extends Error {
   }
 }
 
+/** For a call that came too late, named by `action`; `status` is `null` while the session still closes. */
+export function createClosedError(action: string, status: CloseStatus | null): ClosedError {
+  if (status === null) return new ClosedError(`Cannot ${action}: the session is closing`);
+  const why = status.error instanceof Error ? `: ${status.error.message}` : "";
+  return new ClosedError(
+    `Cannot ${action}: the session is closed (${status.code})${why}`,
+    status,
+  );
+}
+
 /**
  * One of the time limits ran out; the message names the option that sets it.
  *

@@ -14,7 +14,7 @@ import { CloseCode } from "./core/close_code.ts";
 import type { Message } from "./core/message.ts";
 import { type Event, Protocol, type State } from "./core/protocol.ts";
 import type { PreparedMessage } from "./core/prepared_message.ts";
-import { ClosedError, rejected, TimeoutError } from "./errors.ts";
+import { ClosedError, createClosedError, rejected, TimeoutError } from "./errors.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
 import { Intake, type IntakeOwner } from "./intake.ts";
 import { Keepalive, type KeepaliveOwner } from "./keepalive.ts";
@@ -387,12 +387,6 @@ export class SessionEngine<Session> implements Owner {
   }
 
   #closedError(action: string): ClosedError {
-    const status = this.#status;
-    if (status === null) return new ClosedError(`Cannot ${action}: the session is closing`);
-    const why = status.error instanceof Error ? `: ${status.error.message}` : "";
-    return new ClosedError(
-      `Cannot ${action}: the session is closed (${status.code})${why}`,
-      status,
-    );
+    return createClosedError(action, this.#status);
   }
 }

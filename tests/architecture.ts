@@ -67,6 +67,7 @@ const PARTS: Readonly<Record<string, Part>> = {
       "src/runtime/deno.ts",
       "src/runtime/deno_socket.ts",
       "src/runtime/bun.ts",
+      "src/runtime/bun_dialling.ts",
       "src/runtime/bun_socket.ts",
     ],
     values: ["conn", "transport", "adapters"],

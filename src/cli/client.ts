@@ -5,7 +5,7 @@
  */
 
 import { readFile } from "node:fs/promises";
-import { CloseCode, connect, type WebSocketSession } from "../../mod.ts";
+import { CloseCode, type CloseStatus, connect, type WebSocketSession } from "../../mod.ts";
 import type { ClientCommand } from "./arguments.ts";
 import { describeEnd, isGoodEnd } from "./close_meaning.ts";
 import {
@@ -54,9 +54,7 @@ export async function runClient(
     session.send(message).catch(() => {}); // the end is told below
   void sendLines(lines, command, terminal, send).then(async (wrong) => {
     wrongLines = wrong;
-    const over = new AbortController();
-    void session.closed.then(() => over.abort());
-    if (await silence.lasts(command.wait, over.signal)) leave();
+    if (await lastsWhileOpen(silence, command.wait, session)) leave();
   });
   if (command.ping !== undefined) {
     void pingEvery(command.ping, session, (text) => terminal.note(text));
@@ -67,7 +65,26 @@ export async function runClient(
     await terminal.message(formatMessage(message, command));
     silence.begin();
   }
-  const status = await session.closed;
+  return conclude(await session.closed, sent, wrongLines, terminal);
+}
+
+/** Whether `silence` lasts for so many milliseconds before the session ends. */
+function lastsWhileOpen(silence: Silence, ms: number, session: WebSocketSession): Promise<boolean> {
+  const over = new AbortController();
+  void session.closed.then(() => over.abort());
+  return silence.lasts(ms, over.signal);
+}
+
+/**
+ * Tells how it ended, and what that means for the exit status; `sent` is the code of our own Close, if
+ * we were the first, and `wrongLines` counts what was not sent.
+ */
+function conclude(
+  status: CloseStatus,
+  sent: number | undefined,
+  wrongLines: number,
+  terminal: Terminal,
+): ExitStatus {
   const end = describeEnd(status, "server", sent);
   if (!isGoodEnd(status)) {
     terminal.error(end);

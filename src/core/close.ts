@@ -35,7 +35,7 @@ export interface CloseStatus {
   readonly reason: string;
   /** Whether both sides sent a Close frame before the connection ended (RFC 6455 section 7.1.4). */
   readonly wasClean: boolean;
-  /** Why this side ended the connection, where it did so because something was wrong. */
+  /** Why this side ended the connection because something was wrong, or how it broke, where the system tells. */
   readonly error?: unknown;
 }
 

@@ -23,6 +23,7 @@
 
 import { AcceptQueue } from "./accept_queue.ts";
 import { systemError } from "./address.ts";
+import { Dialling } from "./bun_dialling.ts";
 import { BunSocket, EVENTS, type Socket, type SocketHandlers } from "./bun_socket.ts";
 import type { Addr, Conn, DialOptions, Listener, ListenOptions } from "./conn.ts";
 
@@ -122,16 +123,16 @@ export async function listen(options: ListenOptions): Promise<Listener> {
  * await server.shutdown();
  * ```
  */
-export function dial(options: DialOptions): Promise<Conn> {
+export async function dial(options: DialOptions): Promise<Conn> {
   const { hostname, port, unix, tls } = options;
-  return establish(options, (socket, fail) => {
-    bun.connect({
-      ...(unix === undefined ? { hostname, port } : { unix }),
-      tls: tls && clientTls(options),
-      allowHalfOpen: true,
-      socket,
-    }).catch(fail);
-  });
+  const dialling = new Dialling(options);
+  bun.connect({
+    ...(unix === undefined ? { hostname, port } : { unix }),
+    tls: tls && clientTls(options),
+    allowHalfOpen: true,
+    socket: dialling.handlers,
+  }).catch((error) => dialling.fail(error));
+  return await dialling.conn;
 }
 
 /**
@@ -160,69 +161,15 @@ export function dial(options: DialOptions): Promise<Conn> {
  * await server.shutdown();
  * ```
  */
-export function startTls(conn: Conn, options: DialOptions): Promise<Conn> {
-  return establish(options, (socket) => {
-    if (!(conn instanceof BunSocket)) throw new TypeError("The connection is not one from dial()");
-    if (conn.isSecure) throw new TypeError("Cannot start TLS: Bun has no TLS within TLS");
-    const [, secured] = conn.detach().upgradeTLS({ tls: clientTls(options), socket });
-    return secured;
-  });
-}
-
-/** Waits for a socket to be connected, TLS handshake included; `start` returns one that is there. */
-function establish(
-  { tls, unix, signal, ...where }: DialOptions,
-  start: (handlers: SocketHandlers, fail: (error: unknown) => void) => Socket | void,
-): Promise<Conn> {
-  return new Promise((resolve, reject) => {
-    signal?.throwIfAborted();
-    let dialled: Socket | null = null;
-    const abort = (): void => {
-      reject(signal!.reason);
-      dialled?.terminate();
-    };
-    const settle = (): void => signal?.removeEventListener("abort", abort);
-    const fail = (error: unknown): void => {
-      settle();
-      reject(systemError("connect to", { ...where, unix }, error));
-    };
-    const ready = (socket: Socket): void => {
-      settle();
-      resolve(socket.data);
-    };
-    signal?.addEventListener("abort", abort, { once: true });
-    const adopt = (socket: Socket): void => {
-      if (dialled === socket) return;
-      dialled = socket;
-      socket.data = new BunSocket(socket, unix !== undefined, tls !== undefined);
-    };
-    const handlers: SocketHandlers = {
-      ...EVENTS,
-      open(socket) {
-        adopt(socket);
-        if (signal?.aborted) socket.terminate();
-        else if (tls === undefined) ready(socket);
-      },
-      close(socket, error) {
-        socket.data.closed(error);
-        fail(error ?? new Error("the peer closed the connection"));
-      },
-      connectError: (_, error) => fail(error),
-    };
-    if (tls !== undefined) {
-      handlers.handshake = (socket, success, error) => {
-        // Bun also calls a handshake failed whose certificate is wrong.
-        const isReady = tls.dangerouslyAcceptAnyCertificate
-          ? socket.getCipher().name !== null
-          : success && error === null;
-        if (isReady) return ready(socket);
-        fail(error ?? new Error("The TLS handshake failed"));
-        socket.terminate();
-      };
-    }
-    const upgraded = start(handlers, fail);
-    if (upgraded) adopt(upgraded);
-  });
+export async function startTls(conn: Conn, options: DialOptions): Promise<Conn> {
+  options.signal?.throwIfAborted();
+  if (!(conn instanceof BunSocket)) throw new TypeError("The connection is not one from dial()");
+  if (conn.isSecure) throw new TypeError("Cannot start TLS: Bun has no TLS within TLS");
+  const dialling = new Dialling(options);
+  const upgrade = { tls: clientTls(options), socket: dialling.handlers };
+  const [, secured] = conn.detach().upgradeTLS(upgrade);
+  dialling.adopt(secured);
+  return await dialling.conn;
 }
 
 function clientTls({ hostname, tls }: DialOptions): object {

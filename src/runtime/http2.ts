@@ -114,51 +114,49 @@ export function shareHttp2(session: Http2Session): Http2Client {
  * A connection for one stream; it ends with that. Resolves when it is connected, TLS handshake
  * included. Without TLS the server is taken to speak HTTP/2 (RFC 9113 section 3.3).
  */
-export function dialHttp2(options: DialOptions): Promise<Http2Client> {
-  const { hostname, port, tls, signal } = options;
+export async function dialHttp2(options: DialOptions): Promise<Http2Client> {
+  const { tls, signal } = options;
+  signal?.throwIfAborted();
+  const session = startSession(options);
+  const connected = whenConnected(session);
+  try {
+    const protocol = await (signal === undefined ? connected : unlessAborted(connected, signal));
+    if (tls === undefined || protocol === "h2") return new NodeHttp2Client(session, false);
+    throw new Error(`the server does not speak HTTP/2 (ALPN: ${protocol || "none"})`);
+  } catch (error) {
+    session.destroy();
+    throw signal?.aborted ? signal.reason : systemError("connect to", options, error);
+  }
+}
+
+/** Begins to connect. */
+function startSession(options: DialOptions): http2.ClientHttp2Session {
+  const { hostname, port, tls } = options;
   const host = hostname?.includes(":") ? `[${hostname}]` : hostname;
   // Deno makes a URL of the empty server name that an IP address has.
   const { servername, ...secure } = clientTls(options, "h2");
   const settings = { enablePush: false }; // nobody would read what is pushed
-  const fail = (error: unknown): Error => systemError("connect to", options, error);
+  const session = tls === undefined
+    ? http2.connect(`http://${host}:${port}`, { settings })
+    : http2.connect(`https://${host}:${port}`, {
+      ...secure,
+      ...(servername === "" ? null : { servername }),
+      settings,
+    });
+  guardSession(session);
+  return session;
+}
+
+/** Resolves, with the protocol that TLS has agreed on, when connected; rejects if that fails. */
+function whenConnected(session: http2.ClientHttp2Session): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
-    signal?.throwIfAborted();
-    const session = tls === undefined
-      ? http2.connect(`http://${host}:${port}`, { settings })
-      : http2.connect(`https://${host}:${port}`, {
-        ...secure,
-        ...(servername === "" ? null : { servername }),
-        settings,
-      });
-    guardSession(session);
-    const done = (): void => {
-      signal?.removeEventListener("abort", abort);
-      session.off("close", closed);
-    };
-    const abort = (): void => {
-      done();
-      session.destroy();
-      reject(signal!.reason);
-    };
-    const closed = (): void => {
-      done();
-      reject(fail(new Error("the connection was closed")));
-    };
-    signal?.addEventListener("abort", abort, { once: true });
+    const closed = (): void => reject(new Error("the connection was closed"));
     session.once("close", closed);
     // It stays: without a listener a reset would end the process; each stream tells its own owner.
-    session.on("error", (error: Error) => {
-      done();
-      reject(fail(error));
-    });
+    session.on("error", reject);
     session.once("connect", () => {
-      done();
-      const protocol = session.alpnProtocol;
-      if (tls === undefined || protocol === "h2") {
-        return resolve(new NodeHttp2Client(session, false));
-      }
-      session.destroy();
-      reject(fail(new Error(`the server does not speak HTTP/2 (ALPN: ${protocol || "none"})`)));
+      session.off("close", closed);
+      resolve(session.alpnProtocol);
     });
   });
 }

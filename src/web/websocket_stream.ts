@@ -9,7 +9,7 @@ import { sharedTimers } from "../clock.ts";
 import { CloseCode } from "../core/close_code.ts";
 import type { CloseStatus } from "../core/close.ts";
 import { HandshakeError } from "../core/errors.ts";
-import { ClosedError } from "../errors.ts";
+import { createClosedError } from "../errors.ts";
 import type { Message } from "../core/message.ts";
 import { type WebSocketSession, whenPeerCloses } from "../session.ts";
 import {
@@ -243,7 +243,7 @@ export class WebSocketStream {
   /** A write that the peer's Close has overtaken fails, though its bytes may still have left. */
   async #send(session: WebSocketSession, payload: string | Uint8Array): Promise<void> {
     await session.send(payload);
-    if (this.#isCut) throw new ClosedError("Cannot send: the session is closing");
+    if (this.#isCut) throw createClosedError("send", null);
   }
 
   async #status(session: WebSocketSession): Promise<CloseStatus> {
