@@ -147,7 +147,7 @@ export async function checkMemory(
   }
   const head = [
     "runtime",
-    "resident KiB per idle connection",
+    "resident KiB for each of 2000 idle connections",
     "compressed",
     "live KiB",
     "compressed",
