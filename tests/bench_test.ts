@@ -5,7 +5,8 @@ import { count, median, table } from "../scripts/bench/benchmark.ts";
 import { offerOf, prepare } from "../scripts/bench/raw_client.ts";
 import type { LoadResult } from "../scripts/bench/load.ts";
 import { jsonMessages } from "../scripts/bench/records.ts";
-import { bestOf, describeSpread, spreadOf } from "../scripts/bench/throughput.ts";
+import { describeMissed, missedTargets, obstacleOf } from "../scripts/bench/missed.ts";
+import { bestOf, describeSpread, type SpeedRow, spreadOf } from "../scripts/bench/throughput.ts";
 
 test("jsonMessages() are JSON of the size asked for, all different, the same each time", () => {
   for (const size of [1024, 16_384]) {
@@ -71,4 +72,43 @@ test("spreadOf() compares what was measured in the same round", () => {
   assertEquals(spread, [0.5, 1.5]);
   assertEquals(describeSpread(spread), "0.50 to 1.50");
   assertEquals(describeSpread(null), "");
+});
+
+/** A row of ours with a target of 1. */
+function row(figures: Partial<SpeedRow>): SpeedRow {
+  const [result] = results(1);
+  const names = { group: "G", load: "L", runtime: "node", server: "S", unit: "/s" } as const;
+  const compared = { ratio: 0.8, spread: [0.7, 0.9], target: 1 } as const;
+  return { ...names, ...compared, result, most: 2, alone: 1, room: 3, ...figures };
+}
+
+test("obstacleOf() tells what stands between ours and a target", () => {
+  assertEquals(obstacleOf(row({ ratio: 1 })), null);
+  assertEquals(obstacleOf(row({ target: null })), null);
+  assertEquals(obstacleOf(row({ most: 0.99 })), "sockets");
+  assertEquals(obstacleOf(row({ room: 0.99 })), "ours");
+  assertEquals(obstacleOf(row({})), "nothing");
+  assertEquals(obstacleOf(row({ alone: null, room: 0 })), "nothing");
+});
+
+test("describeMissed() lists the targets by what stands in their way", () => {
+  const held = { live: 5, resident: 5 };
+  const idle = { runtime: "bun", tcp: { live: 1, resident: 1 }, iteration: held } as const;
+  const missed = missedTargets([row({}), row({ ratio: 1 }), row({ most: 0.9, room: -1 })], [
+    { ...idle, handlers: held, target: 3 },
+    { ...idle, handlers: held, target: 4 },
+  ]);
+  assertEquals(
+    describeMissed(missed),
+    [
+      "The runtime's sockets and what every message needs miss these without us (`at most`): 1.",
+      "- L: S on node reaches 0.80 of 1 (in single rounds 0.70 to 0.90); at most 0.90 could be: " +
+      "the sockets leave nothing for ours, which takes 1.00 alone",
+      "These are in reach: 2.",
+      "- L: S on node reaches 0.80 of 1 (in single rounds 0.70 to 0.90); at most 2.00 could be: " +
+      "the sockets leave 3.00 µs for ours, which takes 1.00 alone\n" +
+      "- Memory: an idle connection on bun takes 4.0 of 3 KiB",
+    ].join("\n\n"),
+  );
+  assertEquals(describeMissed([]), "");
 });

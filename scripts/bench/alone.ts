@@ -1,18 +1,25 @@
 /**
- * What the library itself costs: echoes, or handshakes, over connections without a socket, which take
- * everything at once. In a process of its own; its arguments are the load, as in load.ts, how many
- * connections there are, and `iteration` or `handlers`. The microseconds of processor time for one
- * message, or one handshake, go to standard output.
+ * What the library itself costs: echoes, broadcasts or handshakes, over connections without a socket,
+ * which take everything at once. In a process of its own; its arguments are the load, as in load.ts, how
+ * many connections there are, and `iteration` or `handlers`. The microseconds of processor time for one
+ * message, delivery or handshake go to standard output.
  *
  * @module
  */
 
 import process from "node:process";
-import { type Conn, type ConnFlow, type ConnSink, type Listener, serve } from "../../mod.ts";
+import {
+  type Conn,
+  type ConnFlow,
+  type ConnSink,
+  type Listener,
+  serve,
+  type Server,
+} from "../../mod.ts";
 import { AcceptQueue } from "../../src/runtime/accept_queue.ts";
 import { median } from "./benchmark.ts";
-import { echoFrame, repeatFrame, requestFrame } from "./known_frames.ts";
-import type { EchoLoad, Work } from "./load.ts";
+import { broadcastPayload, echoFrame, repeatFrame, requestFrame } from "./known_frames.ts";
+import type { BroadcastLoad, EchoLoad, Work } from "./load.ts";
 
 /** Milliseconds until all of it is compiled, and of each round; how many of these there are. */
 const WARM_UP = 1500;
@@ -126,6 +133,16 @@ async function open(queue: AcceptQueue, capacity: number): Promise<SocketlessCon
   return conn;
 }
 
+async function openAll(
+  queue: AcceptQueue,
+  connections: number,
+  capacity: number,
+): Promise<SocketlessConn[]> {
+  const conns: SocketlessConn[] = [];
+  while (conns.length < connections) conns.push(await open(queue, capacity));
+  return conns;
+}
+
 /** How often each connection has its turn before the event loop has one. */
 const TURNS = 8;
 
@@ -137,8 +154,7 @@ async function createEcho(
 ): Promise<() => Promise<number>> {
   const batch = repeatFrame(requestFrame(size, isText), inFlight);
   const reply = echoFrame(size, isText).length * inFlight;
-  const conns: SocketlessConn[] = [];
-  while (conns.length < connections) conns.push(await open(queue, batch.length));
+  const conns = await openAll(queue, connections, batch.length);
   return async () => {
     for (let i = 0; i < TURNS; i++) {
       const expected = written + conns.length * reply;
@@ -146,6 +162,26 @@ async function createEcho(
       await whenWritten(expected);
     }
     return TURNS * conns.length * inFlight;
+  };
+}
+
+/** Makes what sends so many messages at once to all connections some times over. */
+async function createBroadcast(
+  queue: AcceptQueue,
+  connections: number,
+  server: Server,
+  { burst }: BroadcastLoad,
+): Promise<() => Promise<number>> {
+  const news = broadcastPayload();
+  const each = echoFrame(news.length, false).length * burst;
+  await openAll(queue, connections, 0);
+  return async () => {
+    for (let i = 0; i < TURNS; i++) {
+      const expected = written + connections * each;
+      for (let k = 0; k < burst; k++) server.broadcast(news);
+      await whenWritten(expected);
+    }
+    return TURNS * connections * burst;
   };
 }
 
@@ -167,15 +203,15 @@ const listener: Listener = {
   accept: () => queue.accept(),
   close: () => void queue.close(),
 };
-if (process.argv[4] === "handlers") {
-  await serve({ listener }, { message: (session, message) => session.send(message) });
-} else {
-  await serve({ listener }, async (session) => {
+const server = process.argv[4] === "handlers"
+  ? await serve({ listener }, { message: (session, message) => session.send(message) })
+  : await serve({ listener }, async (session) => {
     for await (const message of session) await session.send(message);
   });
-}
 const run = work.kind === "echo"
   ? await createEcho(queue, connections, work)
+  : work.kind === "broadcast"
+  ? await createBroadcast(queue, connections, server, work)
   : createHandshakes(queue, connections);
 await time(WARM_UP, run);
 const rounds: number[] = [];

@@ -3,18 +3,13 @@
 import { type Benchmark, describeMachine, table } from "./benchmark.ts";
 import { measureClients } from "./client_side.ts";
 import { type IdleRow, measureIdle } from "./idle.ts";
-import {
-  describeSpread,
-  describeThroughput,
-  measureThroughput,
-  ROUNDS,
-  type SpeedRow,
-} from "./throughput.ts";
+import { describeMissed, missedTargets } from "./missed.ts";
+import { describeThroughput, measureThroughput, ROUNDS, type SpeedRow } from "./throughput.ts";
 
 const IDLE = "Memory";
 
 /** Everything that came out. */
-interface SpeedResults {
+export interface SpeedResults {
   readonly date: string;
   readonly machine: string;
   /** Of one round of one measurement. */
@@ -38,34 +33,16 @@ export const speed: Benchmark = {
       speed: rows,
       idle,
     };
-    return { report: describe(results), results, isGood: missed(results).length === 0 };
+    return {
+      report: describeSpeed(results),
+      results,
+      isGood: missedTargets(rows, idle).length === 0,
+    };
   },
 };
 
-/** The targets that were not reached, a line each. */
-function missed({ speed, idle }: SpeedResults): string[] {
-  const lines = speed.filter(({ ratio, target }) => target !== null && ratio! < target)
-    .map(({ load, runtime, server, ratio, spread, target, most, alone, room }) => {
-      const line = `${load}: ${server} on ${runtime} reaches ${ratio!.toFixed(2)} of ${target} ` +
-        `(in single rounds ${describeSpread(spread)})`;
-      if (most === null || room === null) return line;
-      const left = room > 0 ? `${room.toFixed(2)} µs` : "nothing";
-      return `${line}; at most ${most.toFixed(2)} could be: the sockets leave ${left} for ours` +
-        (alone === null ? "" : `, which takes ${alone.toFixed(2)} alone`);
-    });
-  for (const { runtime, tcp, iteration, target } of idle) {
-    const cost = iteration.live - tcp.live;
-    if (cost > target) {
-      lines.push(
-        `Memory: an idle connection on ${runtime} takes ${cost.toFixed(1)} of ${target} KiB`,
-      );
-    }
-  }
-  return lines;
-}
-
 /** The report in Markdown. */
-function describe(results: SpeedResults): string {
+export function describeSpeed(results: SpeedResults): string {
   const { date, machine, seconds, speed, idle } = results;
   const parts = [
     `Measured on ${date} by \`deno task bench speed\` on ${machine}; server and load on one core ` +
@@ -77,10 +54,8 @@ function describe(results: SpeedResults): string {
     describeThroughput(speed),
   ];
   if (idle.length > 0) parts.push(`### ${IDLE}\n\n${describeIdle(idle)}`);
-  const lines = missed(results);
-  if (lines.length > 0) {
-    parts.push(`### Targets missed\n\n${lines.map((l) => `- ${l}`).join("\n")}`);
-  }
+  const missed = missedTargets(speed, idle);
+  if (missed.length > 0) parts.push(`### Targets missed\n\n${describeMissed(missed)}`);
   return parts.join("\n\n");
 }
 

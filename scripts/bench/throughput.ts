@@ -135,14 +135,13 @@ async function needsOf({ work }: Load, runtime: RuntimeName): Promise<number> {
   return await microseconds(runtime, "scripts/bench/needs.ts", JSON.stringify(work));
 }
 
-/** The microseconds of one message, or handshake, in our code without a socket. */
+/** The microseconds of one message, delivery or handshake in our code without a socket. */
 async function aloneOf(
-  { api }: Contestant,
+  { kind, api = "handlers" }: Contestant,
   { work, connections }: Load,
   runtime: RuntimeName,
 ): Promise<number | null> {
-  const isEcho = work.kind === "echo" && !work.compress;
-  if (api === undefined || !isEcho && work.kind !== "handshake") return null;
+  if (kind !== "ours" || work.kind === "echo" && work.compress) return null;
   const args = [JSON.stringify(work), `${connections}`, api];
   return await microseconds(runtime, "scripts/bench/alone.ts", ...args);
 }
