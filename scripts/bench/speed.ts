@@ -9,7 +9,7 @@ import { describeThroughput, measureThroughput, ROUNDS, type SpeedRow } from "./
 const IDLE = "Memory";
 
 /** Everything that came out. */
-export interface SpeedResults {
+interface SpeedResults {
   readonly date: string;
   readonly machine: string;
   /** Of one round of one measurement. */
@@ -34,7 +34,7 @@ export const speed: Benchmark = {
       idle,
     };
     return {
-      report: describeSpeed(results),
+      report: describe(results),
       results,
       isGood: missedTargets(rows, idle).length === 0,
     };
@@ -42,7 +42,7 @@ export const speed: Benchmark = {
 };
 
 /** The report in Markdown. */
-export function describeSpeed(results: SpeedResults): string {
+function describe(results: SpeedResults): string {
   const { date, machine, seconds, speed, idle } = results;
   const parts = [
     `Measured on ${date} by \`deno task bench speed\` on ${machine}; server and load on one core ` +

@@ -223,14 +223,16 @@ describe(`listen() and dial() of ${mod.runtimeName}`, () => {
     await new Promise((resolve) => silent.once("listening", resolve));
     const controller = new AbortController();
     const { port: silentPort } = silent.address() as net.AddressInfo;
-    const dialling = mod.dial({
+    const options = {
       hostname: "127.0.0.1",
       port: silentPort,
       tls: { caCerts: [ca] },
       signal: controller.signal,
-    });
+    };
+    const dialling = mod.dial(options);
     dialling.catch(() => {});
     await new Promise((resolve) => silent.once("connection", resolve));
+    options.signal = new AbortController().signal; // too late to count
     controller.abort(new Error("enough"));
     await assertRejects(() => dialling, Error, "enough");
     await assertRejects(
@@ -240,6 +242,11 @@ describe(`listen() and dial() of ${mod.runtimeName}`, () => {
     );
     await new Promise<void>((resolve) => silent.close(() => resolve()));
     listener.close();
+  });
+
+  test("startTls() looks at its signal first", async () => {
+    const options = { hostname: "a", tls: {}, signal: AbortSignal.abort(new Error("enough")) };
+    await assertRejects(() => mod.startTls(memoryPair()[0], options), Error, "enough");
   });
 
   test("N-3 resets at any moment harm nobody", async () => {
