@@ -180,7 +180,7 @@ export async function upgrade<Data>(
   }
   const data = accepted?.data as Data;
   const agreed = { protocol: protocol ?? "", extensions, compression };
-  return { write, request, ...agreed, data, remoteAddr };
+  return { ...agreed, write, request, data, remoteAddr };
 }
 
 function checkTarget<Data>(

@@ -9,7 +9,7 @@ import { HandshakeError } from "./errors.ts";
 import { HeaderList, listHas } from "./headers.ts";
 import { checkHost, type Fail } from "./host.ts";
 import { requestBodyFraming } from "./body.ts";
-import { encodeResponse, type RequestHead, type ResponseHead } from "./http.ts";
+import { encodeHead, type RequestHead, type ResponseHead } from "./http.ts";
 import {
   type Agreement,
   checkDestination,
@@ -144,7 +144,7 @@ export function checkRequest(head: RequestHead): CheckedRequest {
   }
   checkVersion(headers);
   const key = checkKey(headers);
-  return { key, ...readOffers(headers, checkHost(headers, malformed), malformed) };
+  return { ...readOffers(headers, checkHost(headers, malformed), malformed), key };
 }
 
 // "If this version does not match a version understood by the server, the server MUST abort the
@@ -164,6 +164,10 @@ function checkKey(headers: HeaderList): string {
       : `it has ${keys.length} Sec-WebSocket-Key fields, not one`,
   );
 }
+
+/** What every 101 response begins with: nothing of it has to be checked each time. */
+const ACCEPTANCE = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n" +
+  "Connection: Upgrade\r\nSec-WebSocket-Accept: ";
 
 /**
  * The bytes of the 101 response to a request that has been checked (RFC 6455 section 4.2.2). Rejects
@@ -191,13 +195,8 @@ export async function createResponse(
   request: CheckedRequest,
   options: ResponseOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const fields: [string, string][] = [
-    ["Upgrade", "websocket"],
-    ["Connection", "Upgrade"],
-    ["Sec-WebSocket-Accept", await acceptKey(request.key)],
-    ...choiceFields(request, options),
-  ];
-  return encodeResponse({ status: 101, headers: fields });
+  const accept = await acceptKey(request.key);
+  return encodeHead(`${ACCEPTANCE}${accept}`, choiceFields(request, options));
 }
 
 /**

@@ -119,11 +119,12 @@ export function encodeResponse({ status, reason, headers }: ResponseInit): Uint8
   return encodeHead(`HTTP/1.1 ${status} ${phrase}`, headers);
 }
 
-function encodeHead(
-  line: string,
+/** The bytes of a head: its first line, or all up to the fields that are to be checked; and these. */
+export function encodeHead(
+  start: string,
   headers: Iterable<readonly [name: string, value: string]>,
 ): Uint8Array<ArrayBuffer> {
-  let text = `${line}\r\n`;
+  let text = `${start}\r\n`;
   for (const [name, value] of headers) {
     checkField(name, value);
     text += `${name}: ${value}\r\n`;
