@@ -6,7 +6,8 @@ import { offerOf, prepare } from "../scripts/bench/raw_client.ts";
 import type { LoadResult } from "../scripts/bench/load.ts";
 import { jsonMessages } from "../scripts/bench/records.ts";
 import { describeMissed, missedTargets, obstacleOf } from "../scripts/bench/missed.ts";
-import { bestOf, describeSpread, type SpeedRow, spreadOf } from "../scripts/bench/throughput.ts";
+import { bestOf, compare, summarize } from "../scripts/bench/rounds.ts";
+import { boundOf, describeSpread, type SpeedRow } from "../scripts/bench/throughput.ts";
 
 test("jsonMessages() are JSON of the size asked for, all different, the same each time", () => {
   for (const size of [1024, 16_384]) {
@@ -67,11 +68,28 @@ test("bestOf() is the fastest of those that count, and nobody where none does", 
   assertEquals(bestOf(results(5), () => false), null);
 });
 
-test("spreadOf() compares what was measured in the same round", () => {
-  const spread = spreadOf(results(10, 30, 20), results(10, 20, 40));
-  assertEquals(spread, [0.5, 1.5]);
-  assertEquals(describeSpread(spread), "0.50 to 1.50");
+test("compare() takes what was measured at the same time", () => {
+  const own = [results(10, 30, 20), results(8, 8, 8), results(50, 1, 9)];
+  const others = [results(10, 20, 40), results(4, 4, 4), results(100, 4, 10)];
+  const { ratio, spread } = compare(own, others);
+  assertEquals(ratio, 1); // the middle of 1, 2 and 0.5
+  assertEquals(spread, [0.5, 2]);
+  assertEquals(describeSpread(spread), "0.50 to 2.00");
   assertEquals(describeSpread(null), "");
+});
+
+test("summarize() takes the middle of all windows, and the processor time at their end", () => {
+  const [a, b, c] = results(3, 1, 2);
+  const { perSecond, cpu } = summarize([{ ...a, cpu: 7 }, { ...b, cpu: 6 }, { ...c, cpu: 5 }]);
+  assertEquals([perSecond, cpu], [2, 5]);
+});
+
+test("boundOf() is what the sockets leave", () => {
+  assertEquals(boundOf(10, 2, 10, 1), { most: 1, room: 10 });
+  assertEquals(boundOf(10, 2, 0, 4), { most: 2, room: -5 });
+  assertEquals(boundOf(10, 2, 0, null), { most: 2, room: null });
+  assertEquals(boundOf(null, 2, 1, 1), { most: 2, room: null });
+  assertEquals(boundOf(undefined, undefined, 0, 1), { most: null, room: null });
 });
 
 /** A row of ours with a target of 1. */

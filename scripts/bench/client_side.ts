@@ -5,7 +5,8 @@ import type { BenchOptions } from "./benchmark.ts";
 import { Child } from "./children.ts";
 import type { ClientJob } from "./client_job.ts";
 import type { LoadResult } from "./load.ts";
-import { bestOf, medianOf, ROUNDS, type SpeedRow, spreadOf } from "./throughput.ts";
+import { bestOf, compare, medianOf } from "./rounds.ts";
+import { ROUNDS, type SpeedRow } from "./throughput.ts";
 
 const GROUP = "Client";
 
@@ -71,8 +72,10 @@ async function measure(
   }
   const middle = results.map(medianOf);
   const peer = bestOf(middle, (i) => clients[i].isPeer)!;
+  const rounds = results.map((own) => own.map((result) => [result]));
   return clients.map(({ name: client, isPeer }, i) => {
-    const ratio = isPeer ? null : middle[i].perSecond / middle[peer].perSecond;
+    const compared = isPeer ? null : compare(rounds[i], rounds[peer]);
+    const ratio = compared?.ratio ?? null;
     console.error(`client ${name}, ${client} on ${runtime}: ${ratio?.toFixed(2) ?? "peer"}`);
     return {
       group: GROUP,
@@ -82,7 +85,7 @@ async function measure(
       unit: "messages/s",
       result: middle[i],
       ratio,
-      spread: isPeer ? null : spreadOf(results[i], results[peer]),
+      spread: compared?.spread ?? null,
       target: null,
       most: null,
       alone: null,

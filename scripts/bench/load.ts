@@ -1,22 +1,18 @@
 /**
  * The load of the speed benchmark, in a process of its own, on Bun: raw TCP, prepared frames, and
  * bytes that are counted, so that it costs less than any server. Its argument is a
- * {@linkcode LoadJob}; the result goes to standard output, one line of JSON.
+ * {@linkcode LoadJob}. It warms the server up, pauses, and prints a line; then each line that comes in
+ * has it loaded for the job's time, and a {@linkcode LoadResult} goes to standard output, one line of
+ * JSON.
  *
  * @module
  */
 
 import process from "node:process";
+import { createInterface } from "node:readline";
+import { createBroadcasts, createEchoes, type Drive, Handshakes, openAll } from "./drives.ts";
+import { echoFrame, requestFrame } from "./known_frames.ts";
 import { processorTime } from "./processor_time.ts";
-import { RawPeer } from "./raw_peer.ts";
-import {
-  compressedFrame,
-  compressibleText,
-  echoFrame,
-  readFrame,
-  repeatFrame,
-  requestFrame,
-} from "./known_frames.ts";
 
 /** What to do for a while. */
 export type LoadJob =
@@ -26,8 +22,9 @@ export type LoadJob =
     readonly pid: number;
     /** Connections at once. */
     readonly connections: number;
-    /** How long to count, after a time of warming up. */
+    /** How long to count for one line that comes in. */
     readonly seconds: number;
+    /** How long to load the server before. */
     readonly warmUp: number;
   }
   & Work;
@@ -60,13 +57,14 @@ export interface EchoLoad {
   readonly compress: boolean;
 }
 
-const OFFER = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
-
 /** What came of it. */
 export interface LoadResult {
   /** Messages (or handshakes) in a second. */
   readonly perSecond: number;
-  /** Microseconds of the server's processor time for one; `null` where they are unknown. */
+  /**
+   * Microseconds of the server's processor time for one, since the first line came in: the system tells
+   * them in steps, of which many make a figure. `null` where they are unknown.
+   */
   readonly cpu: number | null;
   /** The part of its core that the load itself needed. */
   readonly load: number;
@@ -75,148 +73,70 @@ export interface LoadResult {
   readonly p99: number;
 }
 
+/** Seconds from going on until the load is what it stays. */
+const LEAD = 0.02;
+
+/** Seconds within which a server must answer what is under way. */
+const PATIENCE = 10;
+
 const job: LoadJob = JSON.parse(process.argv[2]);
 
 const sleep = (seconds: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
-/** Counts `done` for the job's time; `times` are the milliseconds of single batches. */
-async function measure(done: () => number, times: number[]): Promise<LoadResult> {
-  await sleep(job.warmUp);
-  times.length = 0;
-  const before = done();
-  const serverBefore = processorTime(job.pid);
+/** Loads the server for so long. */
+async function load<T>(drive: Drive, whileLoaded: () => Promise<T>): Promise<T> {
+  drive.resume();
+  const result = await whileLoaded();
+  drive.pause();
+  const end = performance.now() + PATIENCE * 1000;
+  while (!drive.isIdle) {
+    if (performance.now() > end) throw new Error(`Not all has come back within ${PATIENCE} s`);
+    await sleep(0.002);
+  }
+  return result;
+}
+
+/** Counts for the job's time. */
+async function count(drive: Drive): Promise<Omit<LoadResult, "cpu">> {
+  await sleep(LEAD);
+  drive.times.length = 0;
+  const before = drive.done;
   const cpu = process.cpuUsage();
   const started = performance.now();
   await sleep(job.seconds);
   const elapsed = (performance.now() - started) / 1000;
-  const count = done() - before;
-  const serverTime = processorTime(job.pid);
+  const done = drive.done - before;
   const { user, system } = process.cpuUsage(cpu);
-  if (count === 0) throw new Error("Nothing has come back");
-  times.sort((a, b) => a - b);
+  if (done === 0) throw new Error("Nothing has come back");
+  const times = drive.times.toSorted((a, b) => a - b);
   const part = (share: number): number => times[Math.floor(times.length * share)] ?? 0;
   return {
-    perSecond: count / elapsed,
-    cpu: serverTime === null ? null : (serverTime - serverBefore!) / count,
+    perSecond: done / elapsed,
     load: (user + system) / 1e6 / elapsed,
     p50: part(0.5),
     p99: part(0.99),
   };
 }
 
-/** `offer` is what the handshake offers; `null`: there is none. */
-async function openAll(offer: string | null = ""): Promise<RawPeer[]> {
-  const open = (): Promise<RawPeer> =>
-    offer === null ? RawPeer.openTcp(job.port) : RawPeer.open(job.port, offer);
-  const peers: RawPeer[] = [];
-  while (peers.length < job.connections) {
-    const length = Math.min(50, job.connections - peers.length);
-    peers.push(...await Promise.all(Array.from({ length }, open)));
+/** Warms up, then counts as often as it is asked to. */
+async function serveLines(drive: Drive): Promise<void> {
+  await load(drive, () => sleep(job.warmUp));
+  const before = { done: drive.done, cpu: processorTime(job.pid) };
+  const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+  console.log(JSON.stringify("ready"));
+  while (!(await lines.next()).done) {
+    const result = await load(drive, () => count(drive));
+    const now = processorTime(job.pid);
+    const cpu = now === null ? null : (now - before.cpu!) / (drive.done - before.done);
+    const all: LoadResult = { ...result, cpu };
+    console.log(JSON.stringify(all));
   }
-  return peers;
-}
-
-/** What the server answers to a compressed message; the same each time, without takeover. */
-async function learnReply(peer: RawPeer, size: number): Promise<Uint8Array> {
-  let received = new Uint8Array(0);
-  const reply = await new Promise<ReturnType<typeof readFrame>>((resolve) => {
-    peer.onbytes = (_, bytes) => {
-      received = Uint8Array.from([...received, ...bytes]);
-      const reply = readFrame(received);
-      if (reply !== null) resolve(reply);
-    };
-    peer.write(compressedFrame(size));
-  });
-  if (reply!.text !== compressibleText(size)) throw new Error("The server's reply is wrong");
-  return reply!.frame;
-}
-
-/** Keeps the messages in flight at their number. */
-async function echo({ size, inFlight, isText, compress }: EchoLoad): Promise<LoadResult> {
-  const peers = await openAll(compress ? OFFER : "");
-  const request = compress ? compressedFrame(size) : requestFrame(size, isText);
-  const batch = repeatFrame(request, inFlight);
-  const reply = compress ? await learnReply(peers[0], size) : echoFrame(size, isText);
-  const frame = request.length;
-  const times: number[] = [];
-  let frames = 0;
-  for (const peer of peers) {
-    let partial = 0;
-    let sent = performance.now();
-    peer.expect(reply);
-    peer.onbytes = (count) => {
-      partial += count;
-      const whole = Math.floor(partial / reply.length);
-      if (whole === 0) return;
-      partial -= whole * reply.length;
-      frames += whole;
-      const now = performance.now();
-      if (inFlight === 1) times.push(now - sent);
-      sent = now;
-      peer.write(whole >= inFlight ? batch : batch.subarray(0, whole * frame));
-    };
-    peer.write(batch);
-  }
-  return await measure(() => frames, times);
-}
-
-/** One asks, and all get the same message, or several at once; then it asks again. */
-async function broadcast(burst: number): Promise<LoadResult> {
-  const peers = await openAll();
-  const asker = await RawPeer.open(job.port);
-  const ask = requestFrame(0, true, `${burst}`);
-  const each = echoFrame(100, false).length * burst;
-  const times: number[] = [];
-  let received = 0;
-  let asked = 0;
-  let missing = 0;
-  const next = (): void => {
-    missing = each * (peers.length + 1);
-    asked = performance.now();
-    asker.write(ask);
-  };
-  const count = (bytes: number): void => {
-    received += bytes;
-    missing -= bytes;
-    if (missing < 0) throw new Error("More has come than was asked for");
-    if (missing > 0) return;
-    times.push(performance.now() - asked);
-    next();
-  };
-  for (const peer of [...peers, asker]) {
-    peer.expect(echoFrame(100, false));
-    peer.onbytes = count;
-  }
-  next();
-  return await measure(() => received * burst / each, times);
-}
-
-/** Connects, and leaves once it is let in. */
-async function handshakes(): Promise<LoadResult> {
-  let done = 0;
-  const times: number[] = [];
-  const work = async (): Promise<void> => {
-    while (true) {
-      const started = performance.now();
-      const peer = await RawPeer.open(job.port);
-      times.push(performance.now() - started);
-      done++;
-      peer.reset();
-    }
-  };
-  for (let i = 0; i < job.connections; i++) {
-    work().catch((error) => {
-      console.error(error);
-      process.exit(1);
-    });
-  }
-  return await measure(() => done, times);
 }
 
 /** Tells when all connections are idle; leaves when a line comes in. */
 async function hold({ isTcp }: HoldLoad): Promise<void> {
-  const peers = await openAll(isTcp ? null : "");
+  const peers = await openAll(job.port, job.connections, isTcp ? null : "");
   const reply = isTcp ? requestFrame(20, true) : echoFrame(20, true);
   await Promise.all(peers.map((peer) =>
     new Promise<void>((resolve) => {
@@ -234,12 +154,17 @@ async function hold({ isTcp }: HoldLoad): Promise<void> {
   for (const peer of peers) peer.reset();
 }
 
-async function run(): Promise<LoadResult | void> {
-  if (job.kind === "echo") return await echo(job);
-  if (job.kind === "hold") return await hold(job);
-  return job.kind === "broadcast" ? await broadcast(job.burst) : await handshakes();
+async function createDrive(): Promise<Drive> {
+  const { port, connections } = job;
+  if (job.kind === "echo") return await createEchoes(port, connections, job);
+  if (job.kind === "broadcast") return await createBroadcasts(port, connections, job.burst);
+  return new Handshakes(port, connections, fail);
 }
 
-const result = await run();
-if (result !== undefined) console.log(JSON.stringify(result));
+function fail(error: unknown): never {
+  console.error(error);
+  process.exit(1);
+}
+
+await (job.kind === "hold" ? hold(job) : serveLines(await createDrive())).catch(fail);
 process.exit();

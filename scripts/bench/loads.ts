@@ -29,10 +29,15 @@ export interface Load {
   readonly unit: string;
   readonly connections: number;
   readonly work: Work;
+  /** Seconds until all that a new server runs is compiled, and its speed remains the same. */
+  readonly warmUp: number;
   readonly contestants: (runtime: RuntimeName) => readonly Contestant[];
 }
 
 const FOLDER = "scripts/bench/servers";
+
+/** What messages take; they come by the hundred thousand. */
+const WARM_UP = 2;
 
 function ours(api: Api, targets: Targets, ...flags: string[]): Contestant {
   const args = ["--port", "0", ...flags, ...(api === "handlers" ? ["--handlers"] : [])];
@@ -134,6 +139,7 @@ function echo({ name, size, inFlight, isText, connections, targets }: EchoShape)
     unit: "messages/s",
     connections,
     work,
+    warmUp: WARM_UP,
     contestants: (runtime) =>
       present([
         ours("iteration", targets.iteration),
@@ -152,6 +158,7 @@ function compressed({ name, size, inFlight, connections }: EchoShape): Load {
     unit: "messages/s",
     connections,
     work: { kind: "echo", size, inFlight, isText: true, compress: true },
+    warmUp: WARM_UP,
     contestants: (runtime) =>
       present([ours("handlers", {}, "--compress"), peer(runtime, true, "echo")]),
   };
@@ -165,6 +172,7 @@ function broadcast(receivers: number, burst: number, targets: Targets): Load {
     unit: "deliveries/s",
     connections: receivers,
     work,
+    warmUp: WARM_UP,
     contestants: (runtime) =>
       present([
         {
@@ -186,6 +194,7 @@ const HANDSHAKES: Load = {
   unit: "handshakes/s",
   connections: 50,
   work: { kind: "handshake" },
+  warmUp: 10, // some thousand in a second, each through hundreds of functions
   contestants: (runtime) =>
     present([
       ours("handlers", { deno: 0.9, bun: 1, node: 0.75 }),
@@ -201,6 +210,7 @@ function growth(connections: number): Load {
     unit: "messages/s",
     connections,
     work: { kind: "echo", size: 20, inFlight: 1, isText: true, compress: false },
+    warmUp: WARM_UP,
     contestants: () => [ours("handlers", {}, "--max-connections", "20000")],
   };
 }

@@ -1,16 +1,22 @@
 /** Our servers beside every runtime's usual one, under the same loads, in turns. @module */
 
 import type { RuntimeName } from "../../tests/toolchain.ts";
-import { type BenchOptions, count, median, table } from "./benchmark.ts";
+import { type BenchOptions, count, table } from "./benchmark.ts";
 import { Child } from "./children.ts";
-import type { LoadJob, LoadResult } from "./load.ts";
+import type { LoadResult } from "./load.ts";
 import { type Contestant, type Group, GROUPS, type Load } from "./loads.ts";
+import {
+  bestOf,
+  compare,
+  type Comparison,
+  medianOf,
+  runRound,
+  summarize,
+  type Windows,
+} from "./rounds.ts";
 
-/** Each server is measured so many times, in turns, and its median counts. */
+/** Each server is started and measured so many times, and its median counts. */
 export const ROUNDS = 5;
-
-/** Between what a figure was. */
-export type Spread = readonly [lowest: number, highest: number];
 
 /** What came of one load on one server. */
 export interface SpeedRow {
@@ -23,7 +29,7 @@ export interface SpeedRow {
   /** To the best peer on the same runtime; `null` for peers, and without one. */
   readonly ratio: number | null;
   /** The lowest and the highest of it in a single round; `null` where it is. */
-  readonly spread: Spread | null;
+  readonly spread: Comparison["spread"] | null;
   /** The least ratio asked for. */
   readonly target: number | null;
   /**
@@ -62,71 +68,50 @@ async function measure(
   seconds: number,
 ): Promise<SpeedRow[]> {
   const all = load.contestants(runtime);
-  const results = all.map((): LoadResult[] => []);
-  for (let round = 0; round < ROUNDS; round++) {
-    // New ones in each: what its first moments have made of a process can be a quarter of its speed.
-    const servers = all.map((one) => new Child({ ...one, runtime, core: 0 }));
-    try {
-      const ports = await Promise.all(servers.map((server) => server.port()));
-      for (const i of all.keys()) {
-        results[i].push(await run(load, servers[i], ports[i], seconds));
-      }
-    } finally {
-      await Promise.all(servers.map((server) => server.stop()));
-    }
-  }
-  const middle = results.map(medianOf);
-  const peer = bestOf(middle, (i) => all[i].kind === "peer");
-  const best = peer === null ? null : middle[peer].perSecond;
+  const rounds: Windows[][] = [];
+  while (rounds.length < ROUNDS) rounds.push(await runRound(load, all, runtime, seconds));
+  const own = all.map((_, i) => rounds.map((round) => round[i]));
+  const results = own.map((windows) => medianOf(windows.map(summarize)));
+  const peer = bestOf(results, (i) => all[i].kind === "peer");
+  const compared = own.map((windows) => peer === null ? null : compare(windows, own[peer]));
   const needs = await needsOf(load, runtime);
-  const alone: (number | null)[] = [];
-  for (const one of all) alone.push(await aloneOf(one, load, runtime));
-  return all.map(({ name, kind, targets }, i) => {
-    const isCompared = kind !== "peer" && peer !== null;
+  const rows: SpeedRow[] = [];
+  for (const [i, one] of all.entries()) {
+    const ceiling = one.kind === "ours" ? ceilingOf(one.name, all) : -1;
+    const { name: server, kind, targets } = one;
     const target = targets[runtime] ?? null;
-    const ceiling = kind === "ours" ? ceilingOf(name, all, middle) : null;
     const row = {
-      group: group.title,
-      load: load.name,
-      runtime,
-      server: name,
-      unit: load.unit,
-      result: middle[i],
-      ratio: isCompared ? middle[i].perSecond / best! : null,
-      spread: isCompared ? spreadOf(results[i], results[peer]) : null,
+      ...{ group: group.title, load: load.name, runtime, server, unit: load.unit },
+      result: results[i],
+      ratio: kind === "peer" ? null : compared[i]?.ratio ?? null,
+      spread: kind === "peer" ? null : compared[i]?.spread ?? null,
       target,
-      most: ceiling === null || best === null ? null : ratioOf(ceiling, needs, best),
-      alone: alone[i],
-      room: ceiling === null || best === null || target === null
-        ? null
-        : roomOf(ceiling, target * best),
+      ...boundOf(results[ceiling]?.cpu, compared[ceiling]?.ratio, needs, target),
+      alone: await aloneOf(one, load, runtime),
     };
     console.error([load.name, ...cells(row)].join("  "));
-    return row;
-  });
+    rows.push(row);
+  }
+  return rows;
 }
 
-/** What came of the sockets alone, with a loop over the messages where ours has one. */
-function ceilingOf(
-  ours: string,
-  all: readonly Contestant[],
-  results: readonly LoadResult[],
-): LoadResult | null {
+/** Where the sockets alone are, with a loop over the messages where ours has one; -1 if nowhere. */
+function ceilingOf(ours: string, all: readonly Contestant[]): number {
   const hasLoop = (name: string): boolean => name.endsWith("iteration");
-  const i = all.findIndex(({ kind, name }) =>
-    kind === "ceiling" && hasLoop(name) === hasLoop(ours)
-  );
-  return results[i] ?? null;
+  return all.findIndex(({ kind, name }) => kind === "ceiling" && hasLoop(name) === hasLoop(ours));
 }
 
-/** The ratio of a server that takes so many microseconds more for each. */
-function ratioOf({ perSecond, cpu }: LoadResult, more: number, best: number): number {
-  return (cpu === null ? perSecond : perSecond * cpu / (cpu + more)) / best;
-}
-
-/** The microseconds that a server may take more for each to do so many in a second. */
-function roomOf({ perSecond, cpu }: LoadResult, wanted: number): number | null {
-  return cpu === null ? null : cpu * (perSecond / wanted - 1);
+/** What sockets of this ratio, which take `cpu` microseconds for each, leave for ours. */
+export function boundOf(
+  cpu: number | null = null,
+  ratio: number | null = null,
+  needs: number,
+  target: number | null,
+): Pick<SpeedRow, "most" | "room"> {
+  if (ratio === null) return { most: null, room: null };
+  if (cpu === null) return { most: ratio, room: null };
+  const room = target === null ? null : cpu * (ratio / target - 1);
+  return { most: ratio * cpu / (cpu + needs), room };
 }
 
 /** The microseconds that a message needs besides. */
@@ -158,54 +143,6 @@ async function microseconds(
   } finally {
     await child.stop();
   }
-}
-
-/** The index of the fastest of those that count; `null` if none does. */
-export function bestOf(
-  results: readonly LoadResult[],
-  doesCount: (index: number) => boolean,
-): number | null {
-  let best: number | null = null;
-  for (const [i, { perSecond }] of results.entries()) {
-    if (doesCount(i) && (best === null || perSecond > results[best].perSecond)) best = i;
-  }
-  return best;
-}
-
-/** The ratios of one's rounds to another's, which took turns with them. */
-export function spreadOf(own: readonly LoadResult[], others: readonly LoadResult[]): Spread {
-  const ratios = own.map(({ perSecond }, round) => perSecond / others[round].perSecond);
-  return [Math.min(...ratios), Math.max(...ratios)];
-}
-
-async function run(
-  { connections, work }: Load,
-  server: Child,
-  port: number,
-  seconds: number,
-): Promise<LoadResult> {
-  // The server has just started: JavaScript takes a second and a half until all of it is compiled.
-  const warmUp = Math.min(2, seconds * 4);
-  const job: LoadJob = { ...work, port, pid: server.process.pid!, connections, seconds, warmUp };
-  const script = "scripts/bench/load.ts";
-  const child = new Child({ runtime: "bun", script, args: [JSON.stringify(job)], core: 1 });
-  try {
-    return await child.value();
-  } finally {
-    await child.stop();
-  }
-}
-
-/** The middle of each figure. */
-export function medianOf(results: readonly LoadResult[]): LoadResult {
-  const of = (key: keyof LoadResult): number => median(results.map((r) => r[key] ?? NaN));
-  return {
-    perSecond: of("perSecond"),
-    cpu: of("cpu"),
-    load: of("load"),
-    p50: of("p50"),
-    p99: of("p99"),
-  };
 }
 
 const HEAD = [
@@ -240,7 +177,7 @@ function cells(row: SpeedRow): string[] {
 }
 
 /** In words; nothing where there is none. */
-export function describeSpread(spread: Spread | null): string {
+export function describeSpread(spread: Comparison["spread"] | null): string {
   return spread?.map((ratio) => ratio.toFixed(2)).join(" to ") ?? "";
 }
 
