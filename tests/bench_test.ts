@@ -7,7 +7,12 @@ import type { LoadResult } from "../scripts/bench/load.ts";
 import { jsonMessages } from "../scripts/bench/records.ts";
 import { describeMissed, missedTargets, obstacleOf } from "../scripts/bench/missed.ts";
 import { bestOf, compare, summarize } from "../scripts/bench/rounds.ts";
-import { boundOf, describeSpread, type SpeedRow } from "../scripts/bench/throughput.ts";
+import {
+  boundOf,
+  describeSpread,
+  ratioAtMost,
+  type SpeedRow,
+} from "../scripts/bench/throughput.ts";
 
 test("jsonMessages() are JSON of the size asked for, all different, the same each time", () => {
   for (const size of [1024, 16_384]) {
@@ -84,12 +89,21 @@ test("summarize() takes the middle of all windows, and the processor time at the
   assertEquals([perSecond, cpu], [2, 5]);
 });
 
+test("ratioAtMost() goes by processor time where the load holds the sockets back", () => {
+  const [peer] = results(1);
+  const sockets = { ...peer, cpu: 0.5 };
+  assertEquals(ratioAtMost(1.5, { ...sockets, load: 0.89 }, peer), 1.5);
+  assertEquals(ratioAtMost(1.5, { ...sockets, load: 0.9 }, peer), 2);
+  assertEquals(ratioAtMost(2.5, sockets, peer), 2.5);
+  assertEquals(ratioAtMost(1.5, { ...sockets, cpu: null }, peer), 1.5);
+});
+
 test("boundOf() is what the sockets leave", () => {
   assertEquals(boundOf(10, 2, 10, 1), { most: 1, room: 10 });
   assertEquals(boundOf(10, 2, 0, 4), { most: 2, room: -5 });
   assertEquals(boundOf(10, 2, 0, null), { most: 2, room: null });
   assertEquals(boundOf(null, 2, 1, 1), { most: 2, room: null });
-  assertEquals(boundOf(undefined, undefined, 0, 1), { most: null, room: null });
+  assertEquals(boundOf(null, null, 0, 1), { most: null, room: null });
 });
 
 /** A row of ours with a target of 1. */

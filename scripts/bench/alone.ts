@@ -21,7 +21,7 @@ import { median } from "./benchmark.ts";
 import { broadcastPayload, echoFrame, repeatFrame, requestFrame } from "./known_frames.ts";
 import type { BroadcastLoad, EchoLoad, Work } from "./load.ts";
 
-/** Milliseconds until all that a message takes is compiled, and all that a handshake takes. */
+/** Milliseconds until what a message takes is compiled, and most of what a handshake takes. */
 const WARM_UP = 1500;
 const HANDSHAKES_WARM_UP = 6000;
 

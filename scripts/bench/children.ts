@@ -4,7 +4,6 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import process from "node:process";
 import { createInterface } from "node:readline";
 import { runtimeCommand, type RuntimeName } from "../../tests/toolchain.ts";
 
@@ -93,7 +92,8 @@ export class Child {
 
   /** Ends it; resolves when it is gone. */
   async stop(): Promise<void> {
-    if (this.process.exitCode === null) process.kill(this.process.pid!, "SIGKILL");
+    const { exitCode, signalCode } = this.process;
+    if (exitCode === null && signalCode === null) this.process.kill("SIGKILL");
     await this.#ended;
   }
 }

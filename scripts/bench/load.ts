@@ -62,18 +62,19 @@ export interface LoadResult {
   /** Messages (or handshakes) in a second. */
   readonly perSecond: number;
   /**
-   * Microseconds of the server's processor time for one, since the first line came in: the system tells
-   * them in steps, of which many make a figure. `null` where they are unknown.
+   * Microseconds of the server's processor time for one, since the first line came in, the pauses
+   * between windows and what it did in them included: the system tells them in steps, of which many make
+   * a figure. `null` where they are unknown.
    */
   readonly cpu: number | null;
   /** The part of its core that the load itself needed. */
   readonly load: number;
-  /** Milliseconds for one batch there and back. */
+  /** Milliseconds for one batch there and back, also of those that were late; 0 where not measured. */
   readonly p50: number;
   readonly p99: number;
 }
 
-/** Seconds from going on until the load is what it stays. */
+/** Seconds from going on until most loads are what they stay. */
 const LEAD = 0.02;
 
 /** Seconds within which a server must answer what is under way. */
@@ -98,7 +99,7 @@ async function load<T>(drive: Drive, whileLoaded: () => Promise<T>): Promise<T> 
 }
 
 /** Counts for the job's time. */
-async function count(drive: Drive): Promise<Omit<LoadResult, "cpu">> {
+async function count(drive: Drive): Promise<Pick<LoadResult, "perSecond" | "load">> {
   await sleep(LEAD);
   drive.times.length = 0;
   const before = drive.done;
@@ -109,28 +110,24 @@ async function count(drive: Drive): Promise<Omit<LoadResult, "cpu">> {
   const done = drive.done - before;
   const { user, system } = process.cpuUsage(cpu);
   if (done === 0) throw new Error("Nothing has come back");
-  const times = drive.times.toSorted((a, b) => a - b);
-  const part = (share: number): number => times[Math.floor(times.length * share)] ?? 0;
-  return {
-    perSecond: done / elapsed,
-    load: (user + system) / 1e6 / elapsed,
-    p50: part(0.5),
-    p99: part(0.99),
-  };
+  return { perSecond: done / elapsed, load: (user + system) / 1e6 / elapsed };
 }
 
 /** Warms up, then counts as often as it is asked to. */
 async function serveLines(drive: Drive): Promise<void> {
   await load(drive, () => sleep(job.warmUp));
-  const before = { done: drive.done, cpu: processorTime(job.pid) };
   const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
   console.log(JSON.stringify("ready"));
+  let before: { done: number; cpu: number | null } | null = null;
   while (!(await lines.next()).done) {
-    const result = await load(drive, () => count(drive));
+    before ??= { done: drive.done, cpu: processorTime(job.pid) };
+    const counted = await load(drive, () => count(drive));
     const now = processorTime(job.pid);
     const cpu = now === null ? null : (now - before.cpu!) / (drive.done - before.done);
-    const all: LoadResult = { ...result, cpu };
-    console.log(JSON.stringify(all));
+    const times = drive.times.toSorted((a, b) => a - b);
+    const part = (share: number): number => times[Math.floor(times.length * share)] ?? 0;
+    const result: LoadResult = { ...counted, cpu, p50: part(0.5), p99: part(0.99) };
+    console.log(JSON.stringify(result));
   }
 }
 

@@ -31,6 +31,8 @@ export interface Load {
   readonly work: Work;
   /** Seconds until all that a new server runs is compiled, and its speed remains the same. */
   readonly warmUp: number;
+  /** How many times as long as others it is measured: its connections do not have their turn as soon. */
+  readonly stretch: number;
   readonly contestants: (runtime: RuntimeName) => readonly Contestant[];
 }
 
@@ -38,6 +40,11 @@ const FOLDER = "scripts/bench/servers";
 
 /** What messages take; they come by the hundred thousand. */
 const WARM_UP = 2;
+
+/** The {@linkcode Load.stretch} of so many connections. */
+function stretchFor(connections: number): number {
+  return connections > 1000 ? 5 : 1;
+}
 
 function ours(api: Api, targets: Targets, ...flags: string[]): Contestant {
   const args = ["--port", "0", ...flags, ...(api === "handlers" ? ["--handlers"] : [])];
@@ -140,6 +147,7 @@ function echo({ name, size, inFlight, isText, connections, targets }: EchoShape)
     connections,
     work,
     warmUp: WARM_UP,
+    stretch: stretchFor(connections),
     contestants: (runtime) =>
       present([
         ours("iteration", targets.iteration),
@@ -159,6 +167,7 @@ function compressed({ name, size, inFlight, connections }: EchoShape): Load {
     connections,
     work: { kind: "echo", size, inFlight, isText: true, compress: true },
     warmUp: WARM_UP,
+    stretch: stretchFor(connections),
     contestants: (runtime) =>
       present([ours("handlers", {}, "--compress"), peer(runtime, true, "echo")]),
   };
@@ -173,6 +182,7 @@ function broadcast(receivers: number, burst: number, targets: Targets): Load {
     connections: receivers,
     work,
     warmUp: WARM_UP,
+    stretch: stretchFor(receivers),
     contestants: (runtime) =>
       present([
         {
@@ -194,6 +204,7 @@ const HANDSHAKES: Load = {
   unit: "handshakes/s",
   connections: 50,
   work: { kind: "handshake" },
+  stretch: 1,
   warmUp: 10, // some thousand in a second, each through hundreds of functions
   contestants: (runtime) =>
     present([
@@ -211,6 +222,7 @@ function growth(connections: number): Load {
     connections,
     work: { kind: "echo", size: 20, inFlight: 1, isText: true, compress: false },
     warmUp: WARM_UP,
+    stretch: stretchFor(connections),
     contestants: () => [ours("handlers", {}, "--max-connections", "20000")],
   };
 }

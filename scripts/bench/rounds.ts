@@ -9,7 +9,7 @@ import type { Contestant, Load } from "./loads.ts";
 /** Seconds that a server is measured in a row: a machine that is shared changes within a few. */
 const WINDOW = 0.2;
 
-/** Whoever wants less seconds of a round than these does not wait for all to be compiled, either. */
+/** Whoever wants fewer seconds of a round than these does not wait for all to be compiled, either. */
 const ENOUGH = 0.5;
 
 type Times = Pick<LoadJob, "seconds" | "warmUp">;
@@ -19,36 +19,43 @@ export type Windows = readonly LoadResult[];
 
 /**
  * Starts all anew, since what its first moments have made of a process can be a quarter of its speed;
- * then measures each for `seconds` in all, in windows that take turns.
+ * then measures each for `seconds` in all, in windows that take turns. The `round` says who begins.
  */
 export async function runRound(
   load: Load,
   all: readonly Contestant[],
   runtime: RuntimeName,
   seconds: number,
+  round: number,
 ): Promise<Windows[]> {
   const count = Math.max(1, Math.round(seconds / WINDOW));
   const warmUp = load.warmUp * Math.min(1, seconds / ENOUGH);
-  const times: Times = { seconds: seconds / count, warmUp };
+  const times: Times = { seconds: load.stretch * seconds / count, warmUp };
   const results = all.map((): LoadResult[] => []);
-  const children: Child[] = [];
+  const servers = all.map((one) => new Child({ ...one, runtime, core: 0 }));
+  const loads: Child[] = [];
   try {
-    const servers = all.map((one) => new Child({ ...one, runtime, core: 0 }));
-    children.push(...servers);
-    const loads: Child[] = [];
     for (const server of servers) {
       const child = startLoad(load, server, await server.port(), times);
-      children.push(child);
       loads.push(child);
       await child.value(); // it has warmed the server up, alone
     }
-    for (let i = 0; i < count; i++) {
-      for (const [k, child] of loads.entries()) results[k].push(await child.ask("count"));
+    for (let turn = round; turn < round + count; turn++) {
+      // Another one begins each time: what a server puts off must not always meet the same one.
+      for (const k of all.keys()) {
+        const next = (turn + k) % all.length;
+        results[next].push(await loads[next].ask("count"));
+      }
     }
     return results;
   } finally {
-    for (const child of children.reverse()) await child.stop(); // a load must not miss its server
+    await stopAll(loads); // first: a load must not miss its server
+    await stopAll(servers);
   }
+}
+
+async function stopAll(children: readonly Child[]): Promise<void> {
+  await Promise.allSettled(children.map((child) => child.stop()));
 }
 
 function startLoad(load: Load, server: Child, port: number, times: Times): Child {

@@ -15,7 +15,7 @@ import {
   type Windows,
 } from "./rounds.ts";
 
-/** Each server is started and measured so many times, and its median counts. */
+/** Each server is started and measured so many times; what counts is the middle of their ratios. */
 export const ROUNDS = 5;
 
 /** What came of one load on one server. */
@@ -69,7 +69,9 @@ async function measure(
 ): Promise<SpeedRow[]> {
   const all = load.contestants(runtime);
   const rounds: Windows[][] = [];
-  while (rounds.length < ROUNDS) rounds.push(await runRound(load, all, runtime, seconds));
+  while (rounds.length < ROUNDS) {
+    rounds.push(await runRound(load, all, runtime, seconds, rounds.length));
+  }
   const own = all.map((_, i) => rounds.map((round) => round[i]));
   const results = own.map((windows) => medianOf(windows.map(summarize)));
   const peer = bestOf(results, (i) => all[i].kind === "peer");
@@ -77,8 +79,9 @@ async function measure(
   const needs = await needsOf(load, runtime);
   const rows: SpeedRow[] = [];
   for (const [i, one] of all.entries()) {
-    const ceiling = one.kind === "ours" ? ceilingOf(one.name, all) : -1;
     const { name: server, kind, targets } = one;
+    const at = kind === "ours" ? ceilingOf(server, all) : -1;
+    const most = compared[at] ? ratioAtMost(compared[at].ratio, results[at], results[peer!]) : null;
     const target = targets[runtime] ?? null;
     const row = {
       ...{ group: group.title, load: load.name, runtime, server, unit: load.unit },
@@ -86,7 +89,7 @@ async function measure(
       ratio: kind === "peer" ? null : compared[i]?.ratio ?? null,
       spread: kind === "peer" ? null : compared[i]?.spread ?? null,
       target,
-      ...boundOf(results[ceiling]?.cpu, compared[ceiling]?.ratio, needs, target),
+      ...boundOf(results[at]?.cpu ?? null, most, needs, target),
       alone: await aloneOf(one, load, runtime),
     };
     console.error([load.name, ...cells(row)].join("  "));
@@ -101,10 +104,19 @@ function ceilingOf(ours: string, all: readonly Contestant[]): number {
   return all.findIndex(({ kind, name }) => kind === "ceiling" && hasLoop(name) === hasLoop(ours));
 }
 
+/** The part of its core from which on it may be the load that a server waits for. */
+const BUSY = 0.9;
+
+/** The ratio of the sockets; where the load holds them back, by processor time, if that is more. */
+export function ratioAtMost(ratio: number, sockets: LoadResult, peer: LoadResult): number {
+  if (sockets.load < BUSY || sockets.cpu === null || peer.cpu === null) return ratio;
+  return Math.max(ratio, peer.cpu / sockets.cpu);
+}
+
 /** What sockets of this ratio, which take `cpu` microseconds for each, leave for ours. */
 export function boundOf(
-  cpu: number | null = null,
-  ratio: number | null = null,
+  cpu: number | null,
+  ratio: number | null,
   needs: number,
   target: number | null,
 ): Pick<SpeedRow, "most" | "room"> {

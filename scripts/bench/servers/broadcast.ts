@@ -5,7 +5,11 @@ import { serve } from "../../../mod.ts";
 import { broadcastPayload } from "../known_frames.ts";
 
 const news = broadcastPayload();
-const server = await serve({ port: 0, limits: { maxConnections: 20_000 } }, {
+const server = await serve({
+  port: 0,
+  limits: { maxConnections: 20_000 },
+  keepalive: { interval: 600_000 }, // whoever receives here counts bytes, and answers no ping
+}, {
   message(_, message) {
     for (let i = 0; i < Number(message); i++) server.broadcast(news);
   },
