@@ -72,22 +72,25 @@ async function measure(
   while (rounds.length < ROUNDS) {
     rounds.push(await runRound(load, all, runtime, seconds, rounds.length));
   }
-  const own = all.map((_, i) => rounds.map((round) => round[i]));
-  const results = own.map((windows) => medianOf(windows.map(summarize)));
+  const runs = all.map((_, i) => rounds.map((round) => round[i]));
+  const results = runs.map((windows) => medianOf(windows.map(summarize)));
   const peer = bestOf(results, (i) => all[i].kind === "peer");
-  const compared = own.map((windows) => peer === null ? null : compare(windows, own[peer]));
+  const compared = runs.map((windows) => peer === null ? null : compare(windows, runs[peer]));
   const needs = await needsOf(load, runtime);
+  const names = { group: group.title, load: load.name, runtime, unit: load.unit };
   const rows: SpeedRow[] = [];
   for (const [i, one] of all.entries()) {
     const { name: server, kind, targets } = one;
     const at = kind === "ours" ? ceilingOf(server, all) : -1;
     const most = compared[at] ? ratioAtMost(compared[at].ratio, results[at], results[peer!]) : null;
     const target = targets[runtime] ?? null;
+    const own = kind === "peer" ? null : compared[i];
     const row = {
-      ...{ group: group.title, load: load.name, runtime, server, unit: load.unit },
+      ...names,
+      server,
       result: results[i],
-      ratio: kind === "peer" ? null : compared[i]?.ratio ?? null,
-      spread: kind === "peer" ? null : compared[i]?.spread ?? null,
+      ratio: own?.ratio ?? null,
+      spread: own?.spread ?? null,
       target,
       ...boundOf(results[at]?.cpu ?? null, most, needs, target),
       alone: await aloneOf(one, load, runtime),
