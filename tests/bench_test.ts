@@ -7,12 +7,7 @@ import type { LoadResult } from "../scripts/bench/load.ts";
 import { jsonMessages } from "../scripts/bench/records.ts";
 import { describeMissed, missedTargets, obstacleOf } from "../scripts/bench/missed.ts";
 import { bestOf, compare, summarize } from "../scripts/bench/rounds.ts";
-import {
-  boundOf,
-  describeSpread,
-  ratioAtMost,
-  type SpeedRow,
-} from "../scripts/bench/throughput.ts";
+import { describeSpread, ratioAtMost, roomOf, type SpeedRow } from "../scripts/bench/throughput.ts";
 
 test("jsonMessages() are JSON of the size asked for, all different, the same each time", () => {
   for (const size of [1024, 16_384]) {
@@ -89,21 +84,23 @@ test("summarize() takes the middle of all windows, and the processor time at the
   assertEquals([perSecond, cpu], [2, 5]);
 });
 
-test("ratioAtMost() goes by processor time where the load holds the sockets back", () => {
+test("ratioAtMost() goes by processor time where the load is what is waited for", () => {
   const [peer] = results(1);
-  const sockets = { ...peer, cpu: 0.5 };
-  assertEquals(ratioAtMost(1.5, { ...sockets, load: 0.89 }, peer), 1.5);
-  assertEquals(ratioAtMost(1.5, { ...sockets, load: 0.9 }, peer), 2);
-  assertEquals(ratioAtMost(2.5, sockets, peer), 2.5);
-  assertEquals(ratioAtMost(1.5, { ...sockets, cpu: null }, peer), 1.5);
+  const under = { ...peer, cpu: 0.5 };
+  assertEquals(ratioAtMost(1.5, { ...under, load: 0.89 }, peer), 1.5);
+  assertEquals(ratioAtMost(1.5, { ...under, load: 0.9 }, peer), 2);
+  assertEquals(ratioAtMost(2.5, under, peer), 2.5);
+  assertEquals(ratioAtMost(1.5, { ...under, cpu: null }, peer), 1.5);
 });
 
-test("boundOf() is what the sockets leave", () => {
-  assertEquals(boundOf(10, 2, 10, 1), { most: 1, room: 10 });
-  assertEquals(boundOf(10, 2, 0, 4), { most: 2, room: -5 });
-  assertEquals(boundOf(10, 2, 0, null), { most: 2, room: null });
-  assertEquals(boundOf(null, 2, 1, 1), { most: 2, room: null });
-  assertEquals(boundOf(null, null, 0, 1), { most: null, room: null });
+test("roomOf() is what the target leaves for ours over what stands under it", () => {
+  assertEquals(roomOf(15, 10, 2, 1), { room: 10, own: 5 });
+  assertEquals(roomOf(15, 10, 2, 4), { room: -5, own: 5 });
+  const unknown = { room: null, own: null };
+  assertEquals(roomOf(15, 10, 2, null), unknown);
+  assertEquals(roomOf(15, null, 2, 1), unknown);
+  assertEquals(roomOf(null, 10, 2, 1), unknown);
+  assertEquals(roomOf(15, 10, null, 1), unknown);
 });
 
 /** A row of ours with a target of 1. */
@@ -111,34 +108,40 @@ function row(figures: Partial<SpeedRow>): SpeedRow {
   const [result] = results(1);
   const names = { group: "G", load: "L", runtime: "node", server: "S", unit: "/s" } as const;
   const compared = { ratio: 0.8, spread: [0.7, 0.9], target: 1 } as const;
-  return { ...names, ...compared, result, most: 2, alone: 1, room: 3, ...figures };
+  return { ...names, ...compared, result, most: 2, alone: 1, room: 3, own: 4, ...figures };
 }
 
 test("obstacleOf() tells what stands between ours and a target", () => {
   assertEquals(obstacleOf(row({ ratio: 1 })), null);
   assertEquals(obstacleOf(row({ target: null })), null);
-  assertEquals(obstacleOf(row({ most: 0.99 })), "sockets");
-  assertEquals(obstacleOf(row({ room: 0.99 })), "ours");
-  assertEquals(obstacleOf(row({})), "nothing");
-  assertEquals(obstacleOf(row({ alone: null, room: 0 })), "nothing");
+  assertEquals(obstacleOf(row({ most: 0.99 })), "under");
+  assertEquals(obstacleOf(row({})), "ours");
+  assertEquals(obstacleOf(row({ most: null })), "ours");
 });
 
 test("describeMissed() lists the targets by what stands in their way", () => {
   const held = { live: 5, resident: 5 };
   const idle = { runtime: "bun", tcp: { live: 1, resident: 1 }, iteration: held } as const;
-  const missed = missedTargets([row({}), row({ ratio: 1 }), row({ most: 0.9, room: -1 })], [
+  const rows = [
+    row({}),
+    row({ ratio: 1 }),
+    row({ most: 0.9, room: -1 }),
+    row({ ratio: 0.9999, room: null }),
+  ];
+  const missed = missedTargets(rows, [
     { ...idle, handlers: held, target: 3 },
     { ...idle, handlers: held, target: 4 },
   ]);
   assertEquals(
     describeMissed(missed),
     [
-      "The runtime's sockets and what every message needs miss these without us (`at most`): 1.",
-      "- L: S on node reaches 0.80 of 1 (in single rounds 0.70 to 0.90); at most 0.90 could be: " +
-      "the sockets leave nothing for ours, which takes 1.00 alone",
-      "These are in reach: 2.",
-      "- L: S on node reaches 0.80 of 1 (in single rounds 0.70 to 0.90); at most 2.00 could be: " +
-      "the sockets leave 3.00 µs for ours, which takes 1.00 alone\n" +
+      "What stands under ours, and keeps none of its rules, misses these (`at most`): 1.",
+      "- L: S on node reaches 0.80 of 1 (in single rounds 0.70 to 0.90); at most 0.90 could be, " +
+      "which leaves nothing for ours; it takes 4.00",
+      "These are missed by what ours does besides: 3.",
+      "- L: S on node reaches 0.80 of 1 (in single rounds 0.70 to 0.90); at most 2.00 could be, " +
+      "which leaves 3.00 µs for ours; it takes 4.00\n" +
+      "- L: S on node reaches 0.9999 of 1 (in single rounds 0.70 to 0.90)\n" +
       "- Memory: an idle connection on bun takes 4.0 of 3 KiB",
     ].join("\n\n"),
   );

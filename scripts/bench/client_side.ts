@@ -90,6 +90,7 @@ async function measure(
       most: null,
       alone: null,
       room: null,
+      own: null,
     };
   });
 }

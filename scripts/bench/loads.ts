@@ -12,7 +12,7 @@ export type Targets = Partial<Record<RuntimeName, number>>;
 /** A server to measure. */
 export interface Contestant {
   readonly name: string;
-  /** Ours, one to compare with, or what the runtime's sockets can do at all. */
+  /** Ours, one to compare with, or what stands under ours, without it. */
   readonly kind: "ours" | "peer" | "ceiling";
   readonly script: string;
   readonly args: readonly string[];
@@ -65,14 +65,25 @@ function peer(runtime: RuntimeName, compress: boolean, work: string): Contestant
   return compress ? null : one(`Deno.upgradeWebSocket${suffix(work)}`, "deno.ts");
 }
 
-/** What ours cannot exceed over the runtime's sockets. */
-function ceiling(work: Work, api: Api = "handlers"): Contestant {
-  const name = work.kind === "handshake" ? "sockets and crypto.subtle alone" : "sockets alone";
+/** Frames of the runtime's sockets without any of our rules, which cost something. */
+function bare(work: Work, api: Api): Contestant {
   return {
-    name: api === "iteration" ? `${name}, iteration` : name,
+    name: `bare, ${api}`,
+    kind: "ceiling",
+    script: `${FOLDER}/bare.ts`,
+    args: [JSON.stringify(work), api],
+    api,
+    targets: {},
+  };
+}
+
+/** What ours cannot exceed over the runtime's sockets. */
+function sockets(work: Work): Contestant {
+  return {
+    name: work.kind === "handshake" ? "sockets and crypto.subtle alone" : "sockets alone",
     kind: "ceiling",
     script: `${FOLDER}/sockets.ts`,
-    args: [JSON.stringify(work), api],
+    args: [JSON.stringify(work)],
     targets: {},
   };
 }
@@ -153,8 +164,8 @@ function echo({ name, size, inFlight, isText, connections, targets }: EchoShape)
         ours("iteration", targets.iteration),
         ours("handlers", targets.handlers),
         peer(runtime, false, "echo"),
-        ceiling(work, "iteration"),
-        ceiling(work, "handlers"),
+        bare(work, "iteration"),
+        bare(work, "handlers"),
       ]),
   };
 }
@@ -194,7 +205,7 @@ function broadcast(receivers: number, burst: number, targets: Targets): Load {
         },
         peer(runtime, false, "loop"),
         runtime === "bun" ? peer(runtime, false, "publish") : null,
-        ceiling(work),
+        sockets(work),
       ]),
   };
 }
@@ -210,7 +221,7 @@ const HANDSHAKES: Load = {
     present([
       ours("handlers", { deno: 0.9, bun: 1, node: 0.75 }),
       peer(runtime, false, "echo"),
-      ceiling({ kind: "handshake" }),
+      sockets({ kind: "handshake" }),
     ]),
 };
 

@@ -4,12 +4,11 @@ import type { IdleRow } from "./idle.ts";
 import { describeSpread, type SpeedRow } from "./throughput.ts";
 
 /** What stands between ours and a target. */
-export type Obstacle = "sockets" | "ours" | "nothing";
+export type Obstacle = "under" | "ours";
 
 const HEADINGS: Readonly<Record<Obstacle, string>> = {
-  sockets: "The runtime's sockets and what every message needs miss these without us (`at most`)",
-  ours: "For these the sockets leave less than ours takes alone",
-  nothing: "These are in reach",
+  under: "What stands under ours, and keeps none of its rules, misses these (`at most`)",
+  ours: "These are missed by what ours does besides",
 };
 
 /** A target that was missed. */
@@ -20,12 +19,9 @@ interface Missed {
 }
 
 /** What keeps a row from its target; `null` where it has none, or has reached it. */
-export function obstacleOf(
-  { ratio, target, most, alone, room }: SpeedRow,
-): Obstacle | null {
+export function obstacleOf({ ratio, target, most }: SpeedRow): Obstacle | null {
   if (target === null || ratio === null || ratio >= target) return null;
-  if (most !== null && most < target) return "sockets";
-  return room !== null && alone !== null && room < alone ? "ours" : "nothing";
+  return most !== null && most < target ? "under" : "ours";
 }
 
 /** All of them. */
@@ -44,7 +40,7 @@ export function missedTargets(
     const line = `Memory: an idle connection on ${runtime} takes ${
       cost.toFixed(1)
     } of ${target} KiB`;
-    missed.push({ obstacle: "nothing", line });
+    missed.push({ obstacle: "ours", line });
   }
   return missed;
 }
@@ -59,12 +55,18 @@ export function describeMissed(missed: readonly Missed[]): string {
 }
 
 function describe(
-  { load, runtime, server, ratio, spread, target, most, alone, room }: SpeedRow,
+  { load, runtime, server, ratio, spread, target, most, room, own }: SpeedRow,
 ): string {
-  const line = `${load}: ${server} on ${runtime} reaches ${ratio!.toFixed(2)} of ${target} ` +
+  const line = `${load}: ${server} on ${runtime} reaches ${nearly(ratio!, target!)} of ${target} ` +
     `(in single rounds ${describeSpread(spread)})`;
-  if (most === null || room === null) return line;
-  const left = room > 0 ? `${room.toFixed(2)} µs` : "nothing";
-  return `${line}; at most ${most.toFixed(2)} could be: the sockets leave ${left} for ours` +
-    (alone === null ? "" : `, which takes ${alone.toFixed(2)} alone`);
+  if (most === null || room === null || own === null) return line;
+  const left = room > 0 ? `leaves ${room.toFixed(2)} µs` : "leaves nothing";
+  return `${line}; at most ${most.toFixed(2)} could be, which ${left} for ours; it takes ` +
+    `${own.toFixed(2)}`;
+}
+
+/** With as many places as it takes to see that it is less. */
+function nearly(ratio: number, target: number): string {
+  const short = ratio.toFixed(2);
+  return Number(short) < target ? short : ratio.toFixed(4);
 }

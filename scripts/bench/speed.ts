@@ -48,9 +48,8 @@ function describe(results: SpeedResults): string {
     `Measured on ${date} by \`deno task bench speed\` on ${machine}; server and load on one core ` +
     `each, medians of ${ROUNDS} rounds of ${seconds} s, in turns of a moment. \`ratio\` is to the ` +
     "best peer on the same runtime, `rounds` the lowest and the highest that it was in one round, " +
-    "`CPU` the server's processor time for one message; `at most` is what the ratio would be if there " +
-    "were nothing but the runtime's sockets and what every message needs; `alone` what ours takes for " +
-    "one without a socket.",
+    "`CPU` the server's processor time for one message; `at most` is the ratio of a bare server, or of " +
+    "the runtime's sockets alone; `alone` what ours takes for one without a socket.",
     describeThroughput(speed),
   ];
   if (idle.length > 0) parts.push(`### ${IDLE}\n\n${describeIdle(idle)}`);

@@ -33,18 +33,19 @@ export interface SpeedRow {
   /** The least ratio asked for. */
   readonly target: number | null;
   /**
-   * What the ratio could be at most: with the runtime's sockets and what every message needs, and
-   * nothing else; `null` for others than ours, and where that is not known.
+   * What the ratio could be at most: that of a bare server, or of the sockets alone; `null` for others than
+   * ours, and where that is not measured.
    */
   readonly most: number | null;
   /** Microseconds of ours without a socket; `null` for others, and where that is not measured. */
   readonly alone: number | null;
   /**
-   * Microseconds that the target leaves for ours beside the sockets, negative if these alone miss it;
-   * `null` without a target, and where that is not known. The digest of a handshake, and the loop where
-   * ours iterates, count to the sockets; they are part of `alone`, too.
+   * Microseconds of processor time that the target leaves for ours beside what stands under it, negative if
+   * that alone misses it; `null` without a target, and where that is not known.
    */
   readonly room: number | null;
+  /** Microseconds that ours takes beside that; `null` where `room` is. */
+  readonly own: number | null;
 }
 
 /** Measures the loads whose names, or whose group's, contain `only`. */
@@ -76,23 +77,25 @@ async function measure(
   const results = runs.map((windows) => medianOf(windows.map(summarize)));
   const peer = bestOf(results, (i) => all[i].kind === "peer");
   const compared = runs.map((windows) => peer === null ? null : compare(windows, runs[peer]));
-  const needs = await needsOf(load, runtime);
   const names = { group: group.title, load: load.name, runtime, unit: load.unit };
   const rows: SpeedRow[] = [];
   for (const [i, one] of all.entries()) {
     const { name: server, kind, targets } = one;
-    const at = kind === "ours" ? ceilingOf(server, all) : -1;
-    const most = compared[at] ? ratioAtMost(compared[at].ratio, results[at], results[peer!]) : null;
+    const under = kind === "ours" ? underOf(one, all) : -1;
+    const most = compared[under]
+      ? ratioAtMost(compared[under].ratio, results[under], results[peer!])
+      : null;
     const target = targets[runtime] ?? null;
-    const own = kind === "peer" ? null : compared[i];
+    const comparison = kind === "peer" ? null : compared[i];
     const row = {
       ...names,
       server,
       result: results[i],
-      ratio: own?.ratio ?? null,
-      spread: own?.spread ?? null,
+      ratio: comparison?.ratio ?? null,
+      spread: comparison?.spread ?? null,
       target,
-      ...boundOf(results[at]?.cpu ?? null, most, needs, target),
+      most,
+      ...roomOf(results[i].cpu, results[under]?.cpu ?? null, most, target),
       alone: await aloneOf(one, load, runtime),
     };
     console.error([load.name, ...cells(row)].join("  "));
@@ -101,38 +104,33 @@ async function measure(
   return rows;
 }
 
-/** Where the sockets alone are, with a loop over the messages where ours has one; -1 if nowhere. */
-function ceilingOf(ours: string, all: readonly Contestant[]): number {
-  const hasLoop = (name: string): boolean => name.endsWith("iteration");
-  return all.findIndex(({ kind, name }) => kind === "ceiling" && hasLoop(name) === hasLoop(ours));
+/** Which of all stands under ours: what takes messages as it does; -1 if none does. */
+function underOf({ api }: Contestant, all: readonly Contestant[]): number {
+  const ceilings = all.filter(({ kind }) => kind === "ceiling");
+  const under = ceilings.find((one) => one.api === api) ?? ceilings.at(0);
+  return under === undefined ? -1 : all.indexOf(under);
 }
 
 /** The part of its core from which on it may be the load that a server waits for. */
 const BUSY = 0.9;
 
-/** The ratio of the sockets; where the load holds them back, by processor time, if that is more. */
-export function ratioAtMost(ratio: number, sockets: LoadResult, peer: LoadResult): number {
-  if (sockets.load < BUSY || sockets.cpu === null || peer.cpu === null) return ratio;
-  return Math.max(ratio, peer.cpu / sockets.cpu);
+/** The ratio of what stands under ours; where the load holds it back, by processor time, if that is more. */
+export function ratioAtMost(ratio: number, under: LoadResult, peer: LoadResult): number {
+  if (under.load < BUSY || under.cpu === null || peer.cpu === null) return ratio;
+  return Math.max(ratio, peer.cpu / under.cpu);
 }
 
-/** What sockets of this ratio, which take `cpu` microseconds for each, leave for ours. */
-export function boundOf(
+/** What remains for ours, which takes `cpu` microseconds, over what has the ratio `most` and takes `under`. */
+export function roomOf(
   cpu: number | null,
-  ratio: number | null,
-  needs: number,
+  under: number | null,
+  most: number | null,
   target: number | null,
-): Pick<SpeedRow, "most" | "room"> {
-  if (ratio === null) return { most: null, room: null };
-  if (cpu === null) return { most: ratio, room: null };
-  const room = target === null ? null : cpu * (ratio / target - 1);
-  return { most: ratio * cpu / (cpu + needs), room };
-}
-
-/** The microseconds that a message needs besides. */
-async function needsOf({ work }: Load, runtime: RuntimeName): Promise<number> {
-  if (work.kind !== "echo" || work.compress) return 0;
-  return await microseconds(runtime, "scripts/bench/needs.ts", JSON.stringify(work));
+): Pick<SpeedRow, "room" | "own"> {
+  if (cpu === null || under === null || most === null || target === null) {
+    return { room: null, own: null };
+  }
+  return { room: under * (most / target - 1), own: cpu - under };
 }
 
 /** The microseconds of one message, delivery or handshake in our code without a socket. */
