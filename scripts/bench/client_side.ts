@@ -88,6 +88,7 @@ async function measure(
       spread: compared?.spread ?? null,
       target: null,
       most: null,
+      mostInRound: null,
       alone: null,
       room: null,
       own: null,

@@ -13,7 +13,7 @@ export type Targets = Partial<Record<RuntimeName, number>>;
 export interface Contestant {
   readonly name: string;
   /** Ours, one to compare with, or what stands under ours, without it. */
-  readonly kind: "ours" | "peer" | "ceiling";
+  readonly kind: "ours" | "peer" | "under";
   readonly script: string;
   readonly args: readonly string[];
   /** How it takes messages, where that is all of what it does. @default {something else} */
@@ -65,11 +65,11 @@ function peer(runtime: RuntimeName, compress: boolean, work: string): Contestant
   return compress ? null : one(`Deno.upgradeWebSocket${suffix(work)}`, "deno.ts");
 }
 
-/** Frames of the runtime's sockets without any of our rules, which cost something. */
+/** Frames over the runtime's sockets without any of our rules. */
 function bare(work: Work, api: Api): Contestant {
   return {
     name: `bare, ${api}`,
-    kind: "ceiling",
+    kind: "under",
     script: `${FOLDER}/bare.ts`,
     args: [JSON.stringify(work), api],
     api,
@@ -77,11 +77,11 @@ function bare(work: Work, api: Api): Contestant {
   };
 }
 
-/** What ours cannot exceed over the runtime's sockets. */
+/** The runtime's sockets, and no frames. */
 function sockets(work: Work): Contestant {
   return {
     name: work.kind === "handshake" ? "sockets and crypto.subtle alone" : "sockets alone",
-    kind: "ceiling",
+    kind: "under",
     script: `${FOLDER}/sockets.ts`,
     args: [JSON.stringify(work)],
     targets: {},

@@ -4,10 +4,11 @@ import type { IdleRow } from "./idle.ts";
 import { describeSpread, type SpeedRow } from "./throughput.ts";
 
 /** What stands between ours and a target. */
-export type Obstacle = "under" | "ours";
+export type Obstacle = "under" | "doubt" | "ours";
 
 const HEADINGS: Readonly<Record<Obstacle, string>> = {
-  under: "What stands under ours, and keeps none of its rules, misses these (`at most`)",
+  under: "What stands under ours, and keeps none of its rules, misses these in every round",
+  doubt: "It misses these in the middle of its rounds, but not in all of them",
   ours: "These are missed by what ours does besides",
 };
 
@@ -19,9 +20,10 @@ interface Missed {
 }
 
 /** What keeps a row from its target; `null` where it has none, or has reached it. */
-export function obstacleOf({ ratio, target, most }: SpeedRow): Obstacle | null {
+export function obstacleOf({ ratio, target, most, mostInRound }: SpeedRow): Obstacle | null {
   if (target === null || ratio === null || ratio >= target) return null;
-  return most !== null && most < target ? "under" : "ours";
+  if (most === null || mostInRound === null || most >= target) return "ours";
+  return mostInRound < target ? "under" : "doubt";
 }
 
 /** All of them. */
@@ -61,12 +63,12 @@ function describe(
     `(in single rounds ${describeSpread(spread)})`;
   if (most === null || room === null || own === null) return line;
   const left = room > 0 ? `leaves ${room.toFixed(2)} µs` : "leaves nothing";
-  return `${line}; at most ${most.toFixed(2)} could be, which ${left} for ours; it takes ` +
+  return `${line}; at most ${nearly(most, target!)} could be, which ${left} for ours; it takes ` +
     `${own.toFixed(2)}`;
 }
 
-/** With as many places as it takes to see that it is less. */
+/** With as many places as it takes to see whether it is less. */
 function nearly(ratio: number, target: number): string {
   const short = ratio.toFixed(2);
-  return Number(short) < target ? short : ratio.toFixed(4);
+  return Number(short) < target === ratio < target ? short : ratio.toFixed(4);
 }

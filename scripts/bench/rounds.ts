@@ -41,9 +41,7 @@ export async function runRound(
       await child.value(); // it has warmed the server up, alone
     }
     for (let turn = round; turn < round + count; turn++) {
-      // Another one begins each time: what a server puts off must not always meet the same one.
-      for (const k of all.keys()) {
-        const next = (turn + k) % all.length;
+      for (const next of turnOrder(all.length, turn)) {
         results[next].push(await loads[next].ask("count"));
       }
     }
@@ -52,6 +50,21 @@ export async function runRound(
     await stopAll(loads); // first: a load must not miss its server
     await stopAll(servers);
   }
+}
+
+/**
+ * In which order all of them have their turn: another one begins each time, and another one comes before
+ * each, as far as their number allows. What a server puts off must not always meet the same one.
+ */
+export function turnOrder(count: number, turn: number): number[] {
+  const all = Array.from({ length: count }, (_, i) => i);
+  const strides = all.filter((i) => gcd(i, count) === 1);
+  const stride = count < 2 ? 0 : strides[turn % strides.length];
+  return all.map((i) => (turn + i * stride) % count);
+}
+
+function gcd(a: number, b: number): number {
+  return b === 0 ? a : gcd(b, a % b);
 }
 
 async function stopAll(children: readonly Child[]): Promise<void> {
@@ -72,10 +85,12 @@ export function summarize(windows: Windows): LoadResult {
 
 /** The middle of each figure. */
 export function medianOf(results: readonly LoadResult[]): LoadResult {
-  const of = (key: keyof LoadResult): number => median(results.map((r) => r[key] ?? NaN));
+  type Figure = Exclude<keyof LoadResult, "cpu">;
+  const of = (key: Figure): number => median(results.map((result) => result[key]));
+  const cpus = results.map(({ cpu }) => cpu);
   return {
     perSecond: of("perSecond"),
-    cpu: of("cpu"),
+    cpu: cpus.every((cpu) => cpu !== null) ? median(cpus) : null,
     load: of("load"),
     p50: of("p50"),
     p99: of("p99"),

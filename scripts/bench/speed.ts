@@ -49,7 +49,7 @@ function describe(results: SpeedResults): string {
     `each, medians of ${ROUNDS} rounds of ${seconds} s, in turns of a moment. \`ratio\` is to the ` +
     "best peer on the same runtime, `rounds` the lowest and the highest that it was in one round, " +
     "`CPU` the server's processor time for one message; `at most` is the ratio of a bare server, or of " +
-    "the runtime's sockets alone; `alone` what ours takes for one without a socket.",
+    "the runtime's sockets alone, by processor time where the load is what is waited for; `alone` what ours takes for one without a socket.",
     describeThroughput(speed),
   ];
   if (idle.length > 0) parts.push(`### ${IDLE}\n\n${describeIdle(idle)}`);

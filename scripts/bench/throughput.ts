@@ -37,6 +37,8 @@ export interface SpeedRow {
    * ours, and where that is not measured.
    */
   readonly most: number | null;
+  /** The highest that this was in a single round. */
+  readonly mostInRound: number | null;
   /** Microseconds of ours without a socket; `null` for others, and where that is not measured. */
   readonly alone: number | null;
   /**
@@ -44,7 +46,7 @@ export interface SpeedRow {
    * that alone misses it; `null` without a target, and where that is not known.
    */
   readonly room: number | null;
-  /** Microseconds that ours takes beside that; `null` where `room` is. */
+  /** What ours takes of them, by its ratio; `null` where `room` is. */
   readonly own: number | null;
 }
 
@@ -82,9 +84,7 @@ async function measure(
   for (const [i, one] of all.entries()) {
     const { name: server, kind, targets } = one;
     const under = kind === "ours" ? underOf(one, all) : -1;
-    const most = compared[under]
-      ? ratioAtMost(compared[under].ratio, results[under], results[peer!])
-      : null;
+    const bound = boundOf(compared[under], results[under], results[peer!]);
     const target = targets[runtime] ?? null;
     const comparison = kind === "peer" ? null : compared[i];
     const row = {
@@ -94,8 +94,8 @@ async function measure(
       ratio: comparison?.ratio ?? null,
       spread: comparison?.spread ?? null,
       target,
-      most,
-      ...roomOf(results[i].cpu, results[under]?.cpu ?? null, most, target),
+      ...bound,
+      ...roomOf(results[under]?.cpu ?? null, bound.most, comparison?.ratio ?? null, target),
       alone: await aloneOf(one, load, runtime),
     };
     console.error([load.name, ...cells(row)].join("  "));
@@ -104,33 +104,39 @@ async function measure(
   return rows;
 }
 
-/** Which of all stands under ours: what takes messages as it does; -1 if none does. */
-function underOf({ api }: Contestant, all: readonly Contestant[]): number {
-  const ceilings = all.filter(({ kind }) => kind === "ceiling");
-  const under = ceilings.find((one) => one.api === api) ?? ceilings.at(0);
-  return under === undefined ? -1 : all.indexOf(under);
+/** Which of all stands under ours: what takes messages as it does, else the first; -1 if none does. */
+export function underOf({ api }: Contestant, all: readonly Contestant[]): number {
+  const under = all.filter(({ kind }) => kind === "under");
+  return all.indexOf(under.find((one) => one.api === api) ?? under[0]);
 }
 
 /** The part of its core from which on it may be the load that a server waits for. */
 const BUSY = 0.9;
 
 /** The ratio of what stands under ours; where the load holds it back, by processor time, if that is more. */
-export function ratioAtMost(ratio: number, under: LoadResult, peer: LoadResult): number {
-  if (under.load < BUSY || under.cpu === null || peer.cpu === null) return ratio;
-  return Math.max(ratio, peer.cpu / under.cpu);
+export function boundOf(
+  comparison: Comparison | null | undefined,
+  under: LoadResult,
+  peer: LoadResult,
+): Pick<SpeedRow, "most" | "mostInRound"> {
+  if (!comparison) return { most: null, mostInRound: null };
+  const { ratio, spread: [, highest] } = comparison;
+  const isKnown = under.cpu !== null && peer.cpu !== null && under.load >= BUSY;
+  const byTime = isKnown ? peer.cpu! / under.cpu! : 0;
+  return { most: Math.max(ratio, byTime), mostInRound: Math.max(highest, byTime) };
 }
 
-/** What remains for ours, which takes `cpu` microseconds, over what has the ratio `most` and takes `under`. */
+/** What remains for ours over what has the ratio `most` and takes `cpu` microseconds, and what ours takes. */
 export function roomOf(
   cpu: number | null,
-  under: number | null,
   most: number | null,
+  ratio: number | null,
   target: number | null,
 ): Pick<SpeedRow, "room" | "own"> {
-  if (cpu === null || under === null || most === null || target === null) {
+  if (cpu === null || most === null || ratio === null || target === null) {
     return { room: null, own: null };
   }
-  return { room: under * (most / target - 1), own: cpu - under };
+  return { room: cpu * (most / target - 1), own: cpu * (most / ratio - 1) };
 }
 
 /** The microseconds of one message, delivery or handshake in our code without a socket. */

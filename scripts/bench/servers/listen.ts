@@ -7,6 +7,7 @@
 
 import type { Buffer } from "node:buffer";
 import net from "node:net";
+import { free } from "../../../src/runtime/free.ts";
 
 /** Bytes to write: the first `used` of these. */
 export interface Output {
@@ -27,15 +28,20 @@ export interface Serving {
   readonly readSize: number;
   /** A connection has been opened; `write` writes all of it, or keeps what the system does not take now. */
   create(write: (output: Output) => void): Peer;
-  /** The bytes have left and may be used again. Of some it is never said. */
+  /** The bytes have left and may be used again. */
   written(output: Output): void;
+}
+
+/** What the system has not taken yet; of the first output so many bytes have left. */
+interface Unsent {
+  readonly outputs: Output[];
+  sent: number;
 }
 
 /** The little of Bun that is used here; there are no types of it in this project. */
 interface BunSocket {
-  /** `rest` is what the system has not taken yet. */
-  data: { peer: Peer; rest: Uint8Array[] };
-  write(bytes: Uint8Array): number;
+  data: { readonly peer: Peer; readonly unsent: Unsent };
+  write(bytes: Uint8Array, offset: number, length: number): number;
   setNoDelay(on: boolean): void;
 }
 interface BunNet {
@@ -51,27 +57,24 @@ export async function listen(serving: Serving): Promise<number> {
 
 function listenOnBun(bun: BunNet, serving: Serving): number {
   const flush = (socket: BunSocket): void => {
-    const { rest } = socket.data;
-    while (rest.length > 0) {
-      const count = Math.max(0, socket.write(rest[0]));
-      if (count < rest[0].length) {
-        rest[0] = rest[0].subarray(count);
-        return;
-      }
-      rest.shift();
+    const { unsent } = socket.data;
+    const { outputs } = unsent;
+    while (outputs.length > 0) {
+      const { bytes, used } = outputs[0];
+      unsent.sent += Math.max(0, socket.write(bytes, unsent.sent, used - unsent.sent));
+      if (unsent.sent < used) return;
+      unsent.sent = 0;
+      serving.written(outputs.shift()!);
     }
   };
   const write = (socket: BunSocket, output: Output): void => {
-    const { rest } = socket.data;
-    const bytes = output.bytes.subarray(0, output.used);
-    const count = rest.length > 0 ? 0 : Math.max(0, socket.write(bytes));
-    if (count < bytes.length) rest.push(bytes.slice(count));
-    serving.written(output);
+    if (socket.data.unsent.outputs.push(output) === 1) flush(socket);
   };
   const socket = {
     open(socket: BunSocket) {
       socket.setNoDelay(true);
-      socket.data = { peer: serving.create((output) => write(socket, output)), rest: [] };
+      const peer = serving.create((output) => write(socket, output));
+      socket.data = { peer, unsent: { outputs: [], sent: 0 } };
     },
     data: (socket: BunSocket, bytes: Uint8Array) => socket.data.peer.take(bytes),
     drain: flush,
@@ -80,24 +83,40 @@ function listenOnBun(bun: BunNet, serving: Serving): number {
   return bun.listen({ hostname: "127.0.0.1", port: 0, socket }).port;
 }
 
+/** The bytes to write of an output; no view where all of it is used. */
+function bytesOf({ bytes, used }: Output): Uint8Array {
+  return used === bytes.length ? bytes : bytes.subarray(0, used);
+}
+
+/** Those that write on Deno when all that has come in this round has been read: so do ours. */
+const writing: (() => void)[] = [];
+
+function writeAll(): void {
+  for (const next of writing) next();
+  writing.length = 0;
+}
+
+const nobody = (): void => {};
+
 /** Deno writes part of it at a time. */
 function denoWriter(conn: Deno.Conn, serving: Serving): (output: Output) => void {
-  const waiting: Output[] = [];
-  let sent = 0;
+  const unsent: Unsent = { outputs: [], sent: 0 };
+  const { outputs } = unsent;
   const next = (): void => {
-    const { bytes, used } = waiting[0];
-    conn.write(bytes.subarray(sent, used)).then(taken, () => {}); // the reader is told, too
+    const bytes = bytesOf(outputs[0]);
+    conn.write(unsent.sent === 0 ? bytes : bytes.subarray(unsent.sent)).then(taken, nobody);
   };
   const taken = (count: number): void => {
-    sent += count;
-    if (sent === waiting[0].used) {
-      sent = 0;
-      serving.written(waiting.shift()!);
+    unsent.sent += count;
+    if (unsent.sent === outputs[0].used) {
+      unsent.sent = 0;
+      serving.written(outputs.shift()!);
     }
-    if (waiting.length > 0) next();
+    if (outputs.length > 0) next();
   };
   return (output) => {
-    if (waiting.push(output) === 1) next();
+    if (outputs.push(output) > 1) return;
+    if (writing.push(next) === 1) queueMicrotask(writeAll);
   };
 }
 
@@ -109,7 +128,11 @@ function listenOnDeno(serving: Serving): number {
     const buffer = new Uint8Array(serving.readSize);
     const over = (): void => {
       peer.left();
-      conn.close();
+      try {
+        conn.close();
+      } catch {
+        // One that has been reset is closed already.
+      }
     };
     const received = (count: number | null): void => {
       if (count === null) return over();
@@ -131,15 +154,20 @@ function listenOnDeno(serving: Serving): number {
   return listener.addr.port;
 }
 
+const NOTHING = new Uint8Array(0);
+
 async function listenOnNode(serving: Serving): Promise<number> {
   const server = net.createServer({ noDelay: true }, (socket) => {
     const write = (output: Output): void => {
-      socket.write(output.bytes.subarray(0, output.used));
-      // Else Node still has some of it, and nobody tells when it has not.
-      if (socket.writableLength === 0) serving.written(output);
+      socket.write(bytesOf(output));
+      if (socket.writableLength === 0) serving.written(output); // the system has all of it
+      else socket.write(NOTHING, (error) => error || serving.written(output));
     };
     const peer = serving.create(write);
-    socket.on("data", (bytes: Buffer) => peer.take(bytes));
+    socket.on("data", (bytes: Buffer) => {
+      peer.take(bytes);
+      free(bytes); // V8 would collect everything when these are many
+    });
     socket.on("error", () => {});
     socket.on("close", () => peer.left());
   });

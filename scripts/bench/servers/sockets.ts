@@ -1,12 +1,13 @@
 /**
  * What the runtime's sockets alone allow where there is more to it than echoes: no frame is read or
  * made here. So many bytes that come ask for a broadcast, whose frames are known; the request for an
- * upgrade is not looked at, either, but where handshakes are measured, its key is hashed as ours has to
- * be, by `crypto.subtle`. Ours can't be faster than that. Its argument is the load, as in load.ts.
+ * upgrade is not looked at, either, but where handshakes are measured, its key is hashed by
+ * `crypto.subtle`, as ours is. Its argument is the load, as in load.ts.
  *
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import process from "node:process";
 import { broadcastPayload, echoFrame, repeatFrame, requestFrame } from "../known_frames.ts";
 import type { Work } from "../load.ts";
@@ -21,8 +22,9 @@ const news = outputOf(repeatFrame(echoFrame(broadcastPayload().length, false), b
 const accepted = outputOf(ACCEPTED);
 const all = new Set<SocketsPeer>();
 
+/** As a Buffer, which Node need not make of it each time. */
 function outputOf(bytes: Uint8Array): Output {
-  return { bytes, used: bytes.length };
+  return { bytes: Buffer.from(bytes), used: bytes.length };
 }
 
 /** One connection. */
