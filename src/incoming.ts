@@ -155,7 +155,7 @@ export class Incoming<Data> {
       timers: this.#context.timers,
       admit: (remoteAddr) => this.#admit(remoteAddr),
     });
-    if (result instanceof Response) {
+    if (!("write" in result)) {
       cancellation.check();
       checkAnswer(result, "accept");
       return await this.#refuse(refusedBy(result), result);
@@ -246,7 +246,7 @@ export class Incoming<Data> {
       return this.#respond(answer);
     }
     this.#abandon(reason);
-    if (answer instanceof Response) await answer.body?.cancel().catch(() => {});
+    if (!(answer instanceof HandshakeError)) await answer.body?.cancel().catch(() => {});
   }
 
   async #respond(answer: Response | HandshakeError, method: string = "GET"): Promise<void> {
@@ -254,7 +254,7 @@ export class Incoming<Data> {
     const limits = { timers, writeStallTimeout, handshakeTimeout };
     try {
       if (this.#exchange === null) {
-        const response = answer instanceof Response ? answer : encodeRefusal(answer);
+        const response = answer instanceof HandshakeError ? encodeRefusal(answer) : answer;
         await respond(this.#conn, response, { ...limits, method });
       } else await this.#exchange.refuse(answer, limits);
     } catch (error) {

@@ -165,7 +165,8 @@ export async function upgrade<Data>(
     protocols: checked.protocols,
     signal: context.cancellation.signal,
   });
-  if (accepted instanceof Response) return accepted;
+  // In this order: where Response is named for the first time, Node loads all of fetch(), 25 000 objects.
+  if (accepted && accepted instanceof Response) return accepted;
   const protocol = accepted?.protocol ?? choose(policy.protocols, checked.protocols);
   const { compression = null, extensions = "" } = policy.compress === false
     ? {}

@@ -184,9 +184,10 @@ export class MessageAssembler {
 
 /**
  * Makes room for `needed` bytes. A small first piece gets no more than that. A first frame then gets
- * 16 times what has come, but never more than it has announced: page by page, a new buffer costs more
- * than the copies. What is being inflated has announced nothing, and gets four times. Behind the
- * first frame the buffer doubles, so that many small fragments cost linear time.
+ * 32 times what has come, but never more than it has announced: page by page, a new buffer costs more
+ * than the copies, and the first read of 1 MiB is often one of 64 KiB, less its header. What is being
+ * inflated has announced nothing, and gets four times. Behind the first frame the buffer doubles, so that
+ * many small fragments cost linear time.
  */
 function grow(assembly: Assembly, needed: number): void {
   const { buffer, size } = assembly;
@@ -200,5 +201,5 @@ function capacityFor(
 ): number {
   if (buffer.length === 0 && needed < SMALL) return needed;
   if (fragments > 1) return Math.max(needed, buffer.length * 2);
-  return Math.min(announced, needed * (isCertain ? 16 : 4));
+  return Math.min(announced, needed * (isCertain ? 32 : 4));
 }

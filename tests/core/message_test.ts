@@ -222,6 +222,22 @@ describe("MessageAssembler's memory", () => {
     assertEquals(allocated, 1500);
   });
 
+  test("is that of 1 MiB alone where that comes by 64 KiB", () => {
+    const assembler = create();
+    const reads = Array.from({ length: 17 }, (_, i) => new Uint8Array(i === 0 ? 65_522 : 65_536));
+    let left = 1_048_576;
+    const { allocated } = countAllocations(() => {
+      assembler.begin(Binary);
+      assembler.announce(left);
+      for (const read of reads) {
+        const piece = read.subarray(0, left);
+        assembler.push(piece);
+        left -= piece.length;
+      }
+    });
+    assertEquals([left, allocated], [0, 1_048_576]);
+  });
+
   test("M-5 is at most twice the payload of a frame that comes byte by byte", () => {
     const assembler = create();
     const byte = hex("61");
