@@ -15,7 +15,7 @@ import { type Arrival, type Exchange, Http1Exchange } from "./exchange.ts";
 import { type Fetch, readBody, respond } from "./http_responder.ts";
 import { LookaheadConn } from "./lookahead.ts";
 import type { ResolvedSessionOptions } from "./options.ts";
-import { checkAnswer, encodeRefusal, refusalAfter, toResponse } from "./refusal.ts";
+import { checkAnswer, encodeRefusal, isResponse, refusalAfter, toResponse } from "./refusal.ts";
 import { type ReceivedHead, toWebRequest } from "./request_info.ts";
 import { type Addr, type Conn, prepend } from "./runtime/conn.ts";
 import { upgrade, type Upgraded, type UpgradePolicy } from "./upgrade.ts";
@@ -155,7 +155,7 @@ export class Incoming<Data> {
       timers: this.#context.timers,
       admit: (remoteAddr) => this.#admit(remoteAddr),
     });
-    if (!("write" in result)) {
+    if (isResponse(result)) {
       cancellation.check();
       checkAnswer(result, "accept");
       return await this.#refuse(refusedBy(result), result);

@@ -14,6 +14,7 @@ import type { HeadersInput } from "./core/headers.ts";
 import type { Exchange, WriteAcceptance } from "./exchange.ts";
 import { checkHost, checkOrigin, type OriginPolicy } from "./origin.ts";
 import type { CompressOptions } from "./options.ts";
+import { isResponse } from "./refusal.ts";
 import { createRequestInfo, type RequestInfo } from "./request_info.ts";
 import type { Addr } from "./runtime/conn.ts";
 
@@ -165,8 +166,7 @@ export async function upgrade<Data>(
     protocols: checked.protocols,
     signal: context.cancellation.signal,
   });
-  // In this order: where Response is named for the first time, Node loads all of fetch(), 25 000 objects.
-  if (accepted && accepted instanceof Response) return accepted;
+  if (isResponse(accepted)) return accepted;
   const protocol = accepted?.protocol ?? choose(policy.protocols, checked.protocols);
   const { compression = null, extensions = "" } = policy.compress === false
     ? {}
