@@ -9,7 +9,7 @@ import type { LoadResult } from "../scripts/bench/load.ts";
 import { echoFrame, requestFrame } from "../scripts/bench/known_frames.ts";
 import { jsonMessages } from "../scripts/bench/records.ts";
 import { BareSession } from "../scripts/bench/servers/bare_session.ts";
-import type { Output } from "../scripts/bench/servers/listen.ts";
+import type { Output } from "../scripts/bench/servers/peer.ts";
 import { describeMissed, missedTargets, obstacleOf } from "../scripts/bench/missed.ts";
 import { GROUPS } from "../scripts/bench/loads.ts";
 import { bestOf, compare, medianOf, summarize, turnOrder } from "../scripts/bench/rounds.ts";

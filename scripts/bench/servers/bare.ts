@@ -12,7 +12,8 @@ import { tuneCore } from "../../../src/tuning.ts";
 import type { EchoLoad } from "../load.ts";
 import { ACCEPTED } from "./accepted.ts";
 import { BareSession } from "./bare_session.ts";
-import { listen, type Output, type Peer } from "./listen.ts";
+import { listen } from "./listen.ts";
+import type { Output, Peer } from "./peer.ts";
 
 const { size, inFlight }: EchoLoad = JSON.parse(process.argv[2]);
 const isIterating = process.argv[3] === "iteration";

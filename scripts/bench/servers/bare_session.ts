@@ -17,7 +17,7 @@ import type { Message } from "../../../src/core/message.ts";
 import { readWindow } from "../../../src/core/read_window.ts";
 import { shortHeaderSize, shortKey, shortLength } from "../../../src/core/short_frame.ts";
 import { TextBatch } from "../../../src/core/text_batch.ts";
-import type { Output, Peer } from "./listen.ts";
+import type { Output, Peer } from "./peer.ts";
 
 const TEXT = 0x81;
 const BINARY = 0x82;

@@ -8,19 +8,7 @@
 import type { Buffer } from "node:buffer";
 import net from "node:net";
 import { free } from "../../../src/runtime/free.ts";
-
-/** Bytes to write: the first `used` of these. */
-export interface Output {
-  readonly bytes: Uint8Array;
-  used: number;
-}
-
-/** What a server makes of one connection. */
-export interface Peer {
-  /** Bytes have come, valid until it returns. */
-  take(bytes: Uint8Array): void;
-  left(): void;
-}
+import type { Output, Peer } from "./peer.ts";
 
 /** How a server goes about its connections. */
 export interface Serving {

@@ -12,7 +12,8 @@ import process from "node:process";
 import { broadcastPayload, echoFrame, repeatFrame, requestFrame } from "../known_frames.ts";
 import type { Work } from "../load.ts";
 import { ACCEPTED, HASHED } from "./accepted.ts";
-import { listen, type Output, type Peer } from "./listen.ts";
+import { listen } from "./listen.ts";
+import type { Output, Peer } from "./peer.ts";
 
 const work: Work = JSON.parse(process.argv[2]);
 const burst = work.kind === "broadcast" ? work.burst : 1;
