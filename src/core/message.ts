@@ -56,6 +56,9 @@ export type MessageOpcode = typeof Opcode.Text | typeof Opcode.Binary;
 /** Less than this, in bytes, is not worth room for more: thousands may send the first piece and wait. */
 const SMALL = 1024;
 
+/** From so much on, in bytes, a message gets more room: who has sent that much sends the rest soon. */
+const LARGE = 32_768;
+
 /** The message that is coming in. */
 interface Assembly {
   readonly opcode: MessageOpcode;
@@ -184,8 +187,9 @@ export class MessageAssembler {
 
 /**
  * Makes room for `needed` bytes. A small first piece gets no more than that. A first frame then gets
- * 32 times what has come, but never more than it has announced: page by page, a new buffer costs more
- * than the copies, and the first read of 1 MiB is often one of 64 KiB, less its header. What is being
+ * 16 times what has come, but never more than it has announced: page by page, a new buffer costs more
+ * than the copies. From {@linkcode LARGE} on it gets 32 times, since the first read of 1 MiB is often one
+ * of 64 KiB, less its header. What is being
  * inflated has announced nothing, and gets four times. Behind the first frame the buffer doubles, so that
  * many small fragments cost linear time.
  */
@@ -201,5 +205,6 @@ function capacityFor(
 ): number {
   if (buffer.length === 0 && needed < SMALL) return needed;
   if (fragments > 1) return Math.max(needed, buffer.length * 2);
-  return Math.min(announced, needed * (isCertain ? 32 : 4));
+  const factor = !isCertain ? 4 : needed < LARGE ? 16 : 32;
+  return Math.min(announced, needed * factor);
 }

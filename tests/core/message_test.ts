@@ -222,6 +222,16 @@ describe("MessageAssembler's memory", () => {
     assertEquals(allocated, 1500);
   });
 
+  test("M-11 is 16 times what has come, where that is not much", () => {
+    const assembler = create();
+    const { allocated } = countAllocations(() => {
+      assembler.begin(Binary);
+      assembler.announce(1_048_576);
+      assembler.push(new Uint8Array(2000));
+    });
+    assertEquals(allocated - 2000, 32_000); // less the argument's own
+  });
+
   test("is that of 1 MiB alone where that comes by 64 KiB", () => {
     const assembler = create();
     const reads = Array.from({ length: 17 }, (_, i) => new Uint8Array(i === 0 ? 65_522 : 65_536));
