@@ -184,7 +184,7 @@ describe("T-8 a finished program ends by itself", () => {
   });
 });
 
-// Of what a process has, V8 looks at all again with every few long messages: fetch() is a quarter of it.
+// V8 looks at all that a process has with every few long messages: fetch() is a fifth of it.
 test("a handshake does not have Node load fetch()", { skip: RUNTIME !== "node" }, async () => {
   const { stdout, stderr } = await runExample(RUNTIME, "tests/fixtures/handshake_program.ts", []);
   assertEquals([stdout, stderr], ["loaded: .\n", ""]);
