@@ -5,6 +5,7 @@
  */
 
 import { addressKey } from "./address.ts";
+import { ChurnMap } from "./churn_map.ts";
 import { HandshakeError } from "./core/errors.ts";
 import type { Addr } from "./runtime/conn.ts";
 
@@ -22,7 +23,7 @@ export class Admission {
   readonly #limits: AdmissionLimits;
   #count = 0;
   /** Only kept if the number per address is limited. */
-  readonly #byAddress = new Map<string, number>();
+  readonly #byAddress = new ChurnMap<string, number>();
 
   constructor(limits: AdmissionLimits) {
     this.#limits = limits;

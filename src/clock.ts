@@ -5,6 +5,7 @@
  * @module
  */
 
+import { ChurnMap } from "./churn_map.ts";
 import { runtimeName } from "./runtime/mod.ts";
 
 /**
@@ -146,7 +147,7 @@ interface Wake {
  */
 export class Timers {
   readonly #clock: Clock;
-  readonly #slots = new Map<number, Set<WheelTimer>>();
+  readonly #slots = new ChurnMap<number, Set<WheelTimer>>();
   /** The numbers of the slots, ascending; slots that have emptied are still listed. */
   #order: number[] = [];
   #wake: Wake | null = null;

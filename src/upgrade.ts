@@ -161,7 +161,8 @@ export async function upgrade<Data>(
   checkTarget(checked, forwarded, isSecure, policy);
   context.admit(remoteAddr);
   const request = createRequestInfo(head, isSecure ?? false);
-  const accepted = await policy.accept?.(request, {
+  const { accept } = policy;
+  const accepted = accept === undefined ? undefined : await accept(request, {
     remoteAddr,
     protocols: checked.protocols,
     signal: context.cancellation.signal,

@@ -78,7 +78,7 @@ const PARTS: Readonly<Record<string, Part>> = {
       "src/runtime/node_socket.ts",
       "src/runtime/node_tls_server.ts",
     ],
-    values: ["conn", "transport", "nodePeer", "nodeAdapter"],
+    values: ["conn", "transport", "maps", "nodePeer", "nodeAdapter"],
     builtins: /^node:(?!zlib$|http2$)/,
   },
   runtime: {
@@ -88,7 +88,8 @@ const PARTS: Readonly<Record<string, Part>> = {
     dynamic: ["adapters", "nodeAdapter", "names", "http2"],
   },
 
-  clock: { files: ["src/clock.ts"], values: ["runtime"] },
+  maps: { files: ["src/churn_map.ts"], values: [] },
+  clock: { files: ["src/clock.ts"], values: ["maps", "runtime"] },
   tuning: {
     files: ["src/tuning.ts"],
     values: ["core", "runtime"],
@@ -138,11 +139,11 @@ const PARTS: Readonly<Record<string, Part>> = {
       "src/lookahead.ts",
       "src/origin.ts",
     ],
-    values: ["core", "conn", "clock", "base", "session", "runtime", "upgrade"],
+    values: ["core", "conn", "maps", "clock", "base", "session", "runtime", "upgrade"],
   },
   server: {
     files: ["src/server.ts", "src/serve_options.ts", "src/server_session.ts"],
-    values: ["core", "conn", "clock", "base", "session", "runtime", "upgrade", "server"],
+    values: ["core", "conn", "maps", "clock", "base", "session", "runtime", "upgrade", "server"],
   },
   client: {
     files: ["src/client.ts", "src/client/", "src/reconnect.ts", "src/retry.ts"],

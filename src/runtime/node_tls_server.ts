@@ -6,6 +6,7 @@
 
 import type net from "node:net";
 import tls from "node:tls";
+import { ChurnMap } from "../churn_map.ts";
 import type { AcceptQueue } from "./accept_queue.ts";
 import type { Addr, Conn, ConnFlow, ConnSink } from "./conn.ts";
 import { remoteAddr } from "./node_peer.ts";
@@ -16,7 +17,7 @@ import { NodeSocket } from "./node_socket.ts";
  * `secureConnection` and `tlsClientError` tell later what has become of it.
  */
 export function createTlsServer(options: tls.TlsOptions, queue: AcceptQueue): tls.Server {
-  const pending = new Map<string, PendingTls>();
+  const pending = new ChurnMap<string, PendingTls>();
   // The 120 s after which Node gives up by itself would not close the socket.
   const server = tls.createServer({ ...options, ALPNProtocols: ["http/1.1"] });
   server.on("connection", (socket: net.Socket) => {

@@ -9,6 +9,7 @@
 
 import { Buffer } from "node:buffer";
 import process from "node:process";
+import { ChurnMap } from "../../../src/churn_map.ts";
 import { broadcastPayload, echoFrame, repeatFrame, requestFrame } from "../known_frames.ts";
 import type { Work } from "../load.ts";
 import { ACCEPTED, HASHED } from "./accepted.ts";
@@ -21,7 +22,7 @@ const burst = work.kind === "broadcast" ? work.burst : 1;
 const { length: size } = requestFrame(0, true, `${burst}`);
 const news = outputOf(repeatFrame(echoFrame(broadcastPayload().length, false), burst));
 const accepted = outputOf(ACCEPTED);
-const all = new Set<SocketsPeer>();
+const all = new ChurnMap<SocketsPeer, true>();
 
 /** As a Buffer, which Node need not make of it each time. */
 function outputOf(bytes: Uint8Array): Output {
@@ -41,14 +42,14 @@ class SocketsPeer implements Peer {
   take({ length }: Uint8Array): void {
     if (!this.#isOpen) {
       this.#isOpen = true;
-      all.add(this);
+      all.set(this, true);
       if (work.kind === "handshake") void this.#accept();
       else this.#write(accepted);
       return;
     }
     this.#received += length;
     for (; this.#received >= size; this.#received -= size) {
-      for (const peer of all) peer.#write(news);
+      all.forEach((_, peer) => peer.#write(news));
     }
   }
 

@@ -1,0 +1,142 @@
+/**
+ * A map for what comes and goes.
+ *
+ * V8 makes a new table each time that a `Map` or `Set` has had so many additions, and lets the old one
+ * point to it, for iterators that are under way. Once such a table has become old itself and nobody
+ * needs it any more, it keeps all later ones alive, with whatever was in them, until the next full
+ * collection: what should have died young is copied, and collecting it waited for.
+ *
+ * @module
+ */
+
+/** One key with its value. Points to others only while it is in the map. */
+class Entry<K, V> {
+  readonly key: K;
+  /** Counts the additions: whoever stands at an entry that has gone finds the next one by it. */
+  readonly number: number;
+  value: V;
+  previous: Entry<K, V> | null;
+  next: Entry<K, V> | null = null;
+  isIn = true;
+
+  constructor(key: K, value: V, number: number, previous: Entry<K, V> | null) {
+    this.key = key;
+    this.number = number;
+    this.value = value;
+    this.previous = previous;
+  }
+}
+
+/** An index gets a new Map after as many additions as it has entries, and these. */
+const RENEW_AFTER = 64;
+
+/**
+ * A map whose entries do not live long: like a `Map` in all that it does, in the order of its iterators
+ * and in what these find of changes meanwhile.
+ */
+export class ChurnMap<K, V> implements ReadonlyMap<K, V> {
+  /** Nobody iterates over it, so another one can take its place before its tables are many. */
+  #index = new Map<K, Entry<K, V>>();
+  #indexed = 0;
+  #added = 0;
+  #first: Entry<K, V> | null = null;
+  #last: Entry<K, V> | null = null;
+
+  /** How many entries there are. */
+  get size(): number {
+    return this.#index.size;
+  }
+
+  /** Whether the key has a value. */
+  has(key: K): boolean {
+    return this.#index.has(key);
+  }
+
+  /** The value of a key. */
+  get(key: K): V | undefined {
+    return this.#index.get(key)?.value;
+  }
+
+  /** Gives a key its value; a new key becomes the last one. */
+  set(key: K, value: V): this {
+    const known = this.#index.get(key);
+    if (known !== undefined) {
+      known.value = value;
+      return this;
+    }
+    this.#renewIndex();
+    const last = this.#last;
+    const entry = new Entry(key, value, this.#added++, last);
+    this.#index.set(key, entry);
+    if (last === null) this.#first = entry;
+    else last.next = entry;
+    this.#last = entry;
+    return this;
+  }
+
+  /** Forgets a key; returns whether it was there. */
+  delete(key: K): boolean {
+    const entry = this.#index.get(key);
+    if (entry === undefined) return false;
+    this.#index.delete(key);
+    const { previous, next } = entry;
+    if (previous === null) this.#first = next;
+    else previous.next = next;
+    if (next === null) this.#last = previous;
+    else next.previous = previous;
+    entry.previous = entry.next = null;
+    entry.isIn = false;
+    return true;
+  }
+
+  /** Calls `callback` for each entry. */
+  forEach(callback: (value: V, key: K, map: ReadonlyMap<K, V>) => void): void {
+    for (let entry = this.#first; entry !== null; entry = this.#behind(entry)) {
+      callback(entry.value, entry.key, this);
+    }
+  }
+
+  /** The keys, the oldest first. */
+  *keys(): MapIterator<K> {
+    for (let entry = this.#first; entry !== null; entry = this.#behind(entry)) yield entry.key;
+  }
+
+  /** The values, the oldest first. */
+  *values(): MapIterator<V> {
+    for (let entry = this.#first; entry !== null; entry = this.#behind(entry)) yield entry.value;
+  }
+
+  /** Keys with their values, the oldest first. */
+  *entries(): MapIterator<[K, V]> {
+    for (let entry = this.#first; entry !== null; entry = this.#behind(entry)) {
+      yield [entry.key, entry.value];
+    }
+  }
+
+  /** The same as {@linkcode ChurnMap.entries}. */
+  [Symbol.iterator](): MapIterator<[K, V]> {
+    return this.entries();
+  }
+
+  static {
+    // What consoles show, on all three runtimes; as a method its name would be too much for JSR's types.
+    const value = function (this: ChurnMap<unknown, unknown>): Map<unknown, unknown> {
+      return new Map(this);
+    };
+    Object.defineProperty(this.prototype, Symbol.for("nodejs.util.inspect.custom"), { value });
+  }
+
+  /** What an iterator finds next, though the entry where it stands may have gone. */
+  #behind({ isIn, next, number }: Entry<K, V>): Entry<K, V> | null {
+    if (isIn) return next;
+    let entry = this.#first;
+    while (entry !== null && entry.number < number) entry = entry.next;
+    return entry;
+  }
+
+  #renewIndex(): void {
+    if (this.#indexed++ < RENEW_AFTER + this.#index.size) return;
+    this.#index = new Map(this.#index);
+    this.#indexed = 0;
+  }
+}
