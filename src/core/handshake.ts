@@ -5,11 +5,12 @@
  * @module
  */
 
+import { base64Length, toBase64, writeBase64 } from "./base64.ts";
 import { HandshakeError } from "./errors.ts";
 import { HeaderList, listHas } from "./headers.ts";
 import { checkHost, type Fail } from "./host.ts";
 import { requestBodyFraming } from "./body.ts";
-import { encodeHead, type RequestHead, type ResponseHead } from "./http.ts";
+import { fieldLines, type RequestHead, type ResponseHead, writeLatin1 } from "./http.ts";
 import {
   type Agreement,
   checkDestination,
@@ -65,10 +66,24 @@ const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /** Base64 of 16 bytes; bits that it leaves over may be anything, since only the text is hashed. */
 const KEY = /^[A-Za-z0-9+/]{22}==$/;
 
+/** Characters of a key, and of its answer. */
+const KEY_LENGTH = 24;
+const ACCEPT_LENGTH = base64Length(20);
+
+/** What is hashed: another key each time, and what is behind each. */
+const hashed = encodeUtf8("=".repeat(KEY_LENGTH) + GUID);
+
 /** The `Sec-WebSocket-Accept` that belongs to a `Sec-WebSocket-Key` (RFC 6455 section 4.2.2). */
 export async function acceptKey(key: string): Promise<string> {
-  const hash = await crypto.subtle.digest("SHA-1", encodeUtf8(key + GUID));
-  return toBase64(new Uint8Array(hash));
+  return toBase64(await hashKey(key));
+}
+
+/** The SHA-1 of a key that has been checked, and the GUID. */
+async function hashKey(key: string): Promise<Uint8Array> {
+  for (let i = 0; i < KEY_LENGTH; i++) hashed[i] = key.charCodeAt(i);
+  // digest() gets "a copy of the bytes" before it returns (Web Cryptography, section 14.3.5): the next
+  // key may take this one's place.
+  return new Uint8Array(await crypto.subtle.digest("SHA-1", hashed));
 }
 
 /**
@@ -85,11 +100,6 @@ export async function acceptKey(key: string): Promise<string> {
 export function createKey(random: Uint8Array): string {
   if (random.length !== 16) throw new TypeError(`A key takes 16 bytes, not ${random.length}`);
   return toBase64(random);
-}
-
-function toBase64(bytes: Uint8Array): string {
-  // Applied, not spread: that would make an array of the bytes first.
-  return btoa(String.fromCharCode.apply(null, bytes as unknown as number[]));
 }
 
 /**
@@ -165,9 +175,11 @@ function checkKey(headers: HeaderList): string {
   );
 }
 
-/** What every 101 response begins with: nothing of it has to be checked each time. */
-const ACCEPTANCE = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n" +
-  "Connection: Upgrade\r\nSec-WebSocket-Accept: ";
+/** What every 101 response begins with: nothing of it has to be checked or encoded each time. */
+const ACCEPTANCE = encodeUtf8(
+  "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n" +
+    "Connection: Upgrade\r\nSec-WebSocket-Accept: ",
+);
 
 /**
  * The bytes of the 101 response to a request that has been checked (RFC 6455 section 4.2.2). Rejects
@@ -195,8 +207,14 @@ export async function createResponse(
   request: CheckedRequest,
   options: ResponseOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const accept = await acceptKey(request.key);
-  return encodeHead(`${ACCEPTANCE}${accept}`, choiceFields(request, options));
+  const hash = await hashKey(request.key);
+  const end = `\r\n${fieldLines(choiceFields(request, options))}\r\n`;
+  const start = ACCEPTANCE.length + ACCEPT_LENGTH;
+  const bytes = new Uint8Array(start + end.length);
+  bytes.set(ACCEPTANCE);
+  writeBase64(bytes, ACCEPTANCE.length, hash);
+  writeLatin1(bytes, start, end);
+  return bytes;
 }
 
 /**

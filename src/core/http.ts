@@ -119,18 +119,27 @@ export function encodeResponse({ status, reason, headers }: ResponseInit): Uint8
   return encodeHead(`HTTP/1.1 ${status} ${phrase}`, headers);
 }
 
-/** The bytes of a head: its first line, or all up to the fields that are to be checked; and these. */
-export function encodeHead(
+function encodeHead(
   start: string,
   headers: Iterable<readonly [name: string, value: string]>,
 ): Uint8Array<ArrayBuffer> {
-  let text = `${start}\r\n`;
+  const text = `${start}\r\n${fieldLines(headers)}\r\n`;
+  const bytes = new Uint8Array(text.length);
+  writeLatin1(bytes, 0, text);
+  return bytes;
+}
+
+/** Header fields as lines of a head. Throws a `TypeError` for what can't stand there. */
+export function fieldLines(headers: Iterable<readonly [name: string, value: string]>): string {
+  let lines = "";
   for (const [name, value] of headers) {
     checkField(name, value);
-    text += `${name}: ${value}\r\n`;
+    lines += `${name}: ${value}\r\n`;
   }
-  text += "\r\n";
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes;
+  return lines;
+}
+
+/** Puts a text that has passed as a part of a head into `target`, from `at` on. */
+export function writeLatin1(target: Uint8Array, at: number, text: string): void {
+  for (let i = 0; i < text.length; i++) target[at++] = text.charCodeAt(i);
 }

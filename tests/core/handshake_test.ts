@@ -1,4 +1,5 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
 import { HandshakeError } from "../../src/core/errors.ts";
 import {
@@ -19,6 +20,7 @@ import { latin1 } from "../latin1.ts";
 
 const LIMITS = { maxHeaderSize: 100_000, maxHeaderLine: 80_000, maxHeaders: 200 };
 const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
+const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 const ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 /** The catalogue's base request with fields changed (`null` takes one away) or added. */
@@ -45,6 +47,13 @@ function request(
 describe("keys", () => {
   test("acceptKey() gives the example of RFC 6455 section 1.3", async () => {
     assertEquals(await acceptKey(KEY), ACCEPT);
+  });
+  test("keys that are hashed at the same time do not meet", async () => {
+    const keys = Array.from({ length: 200 }, (_, i) => createKey(new Uint8Array(16).fill(i)));
+    const accepts = await Promise.all(keys.map((key) => acceptKey(key)));
+    for (const [i, key] of keys.entries()) {
+      assertEquals(accepts[i], createHash("sha1").update(key + GUID).digest("base64"));
+    }
   });
   test("createKey() is base64 of 16 bytes", () => {
     assertEquals(createKey(latin1("the sample nonce")), KEY);
