@@ -169,7 +169,8 @@ export class Incoming<Data> {
     try {
       this.#cancellation.check();
       this.#isAccepting = true;
-      await write();
+      const writing = write();
+      if (writing !== undefined) await writing; // most often the system has taken all of it
       this.#cancellation.check();
     } catch {
       compression?.close();

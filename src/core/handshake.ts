@@ -75,15 +75,15 @@ const hashed = encodeUtf8("=".repeat(KEY_LENGTH) + GUID);
 
 /** The `Sec-WebSocket-Accept` that belongs to a `Sec-WebSocket-Key` (RFC 6455 section 4.2.2). */
 export async function acceptKey(key: string): Promise<string> {
-  return toBase64(await hashKey(key));
+  return toBase64(new Uint8Array(await digest(key)));
 }
 
 /** The SHA-1 of a key that has been checked, and the GUID. */
-async function hashKey(key: string): Promise<Uint8Array> {
+function digest(key: string): Promise<ArrayBuffer> {
   for (let i = 0; i < KEY_LENGTH; i++) hashed[i] = key.charCodeAt(i);
-  // digest() gets "a copy of the bytes" before it returns (Web Cryptography, section 14.3.5): the next
-  // key may take this one's place.
-  return new Uint8Array(await crypto.subtle.digest("SHA-1", hashed));
+  // It gets "a copy of the bytes" before it returns (Web Cryptography, section 14.3.5): the next key may
+  // take this one's place.
+  return crypto.subtle.digest("SHA-1", hashed);
 }
 
 /**
@@ -207,7 +207,7 @@ export async function createResponse(
   request: CheckedRequest,
   options: ResponseOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const hash = await hashKey(request.key);
+  const hash = new Uint8Array(await digest(request.key));
   const end = `\r\n${fieldLines(choiceFields(request, options))}\r\n`;
   const start = ACCEPTANCE.length + ACCEPT_LENGTH;
   const bytes = new Uint8Array(start + end.length);
