@@ -16,13 +16,15 @@ function numbers(seed: number): (end: number) => number {
   };
 }
 
-/** Does the same to both. */
-function change(
-  maps: readonly Pick<Map<number, string>, "set" | "delete">[],
-  key: number,
-  is: boolean,
-) {
-  return maps.map((map) => is ? map.set(key, `value ${key}`) === map : map.delete(key));
+/** What changes a map. */
+interface Changeable {
+  set(key: number, value: string): unknown;
+  delete(key: number): boolean;
+}
+
+/** Does the same to all of them: gives the key a value, or takes it out. */
+function change(maps: readonly Changeable[], key: number, isIn: boolean): boolean[] {
+  return maps.map((map) => isIn ? map.set(key, `value ${key}`) === map : map.delete(key));
 }
 
 test("whatever is done to it, it tells what a Map tells", () => {
