@@ -89,10 +89,13 @@ export class ChurnMap<K, V> implements ReadonlyMap<K, V> {
     return true;
   }
 
-  /** Calls `callback` for each entry. */
-  forEach(callback: (value: V, key: K, map: ReadonlyMap<K, V>) => void): void {
+  /** Calls `callback` for each entry, with `thisArg` as its `this`. */
+  forEach(
+    callback: (value: V, key: K, map: ReadonlyMap<K, V>) => void,
+    thisArg?: unknown,
+  ): void {
     for (let entry = this.#first; entry !== null; entry = this.#behind(entry)) {
-      callback(entry.value, entry.key, this);
+      callback.call(thisArg, entry.value, entry.key, this);
     }
   }
 

@@ -46,8 +46,10 @@ test("whatever is done to it, it tells what a Map tells", () => {
     assertEquals([...churn.values()], [...map.values()]);
     assertEquals([...churn.entries()], [...map.entries()]);
     const told: unknown[] = [];
-    churn.forEach((value, key, from) => told.push([key, value, from === churn]));
-    assertEquals(told, [...map].map(([key, value]) => [key, value, true]));
+    churn.forEach(function (this: unknown, ...args) {
+      told.push([this, ...args]);
+    }, next);
+    assertEquals(told, [...map].map(([key, value]) => [next, value, key, churn]));
   }
 });
 
