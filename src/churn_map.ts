@@ -9,19 +9,20 @@
  * @module
  */
 
-/** One key with its value. Points to others only while it is in the map. */
+/** One key with its value. */
 class Entry<K, V> {
   readonly key: K;
-  /** Counts the additions: whoever stands at an entry that has gone finds the next one by it. */
-  readonly number: number;
   value: V;
+  /**
+   * The one before, also once this one is out: whoever stands here finds the way back by it. What is
+   * older than a dead entry may wait for the next full collection; what is newer must not.
+   */
   previous: Entry<K, V> | null;
   next: Entry<K, V> | null = null;
   isIn = true;
 
-  constructor(key: K, value: V, number: number, previous: Entry<K, V> | null) {
+  constructor(key: K, value: V, previous: Entry<K, V> | null) {
     this.key = key;
-    this.number = number;
     this.value = value;
     this.previous = previous;
   }
@@ -38,7 +39,6 @@ export class ChurnMap<K, V> implements ReadonlyMap<K, V> {
   /** Nobody iterates over it, so another one can take its place before its tables are many. */
   #index = new Map<K, Entry<K, V>>();
   #indexed = 0;
-  #added = 0;
   #first: Entry<K, V> | null = null;
   #last: Entry<K, V> | null = null;
 
@@ -66,7 +66,7 @@ export class ChurnMap<K, V> implements ReadonlyMap<K, V> {
     }
     this.#renewIndex();
     const last = this.#last;
-    const entry = new Entry(key, value, this.#added++, last);
+    const entry = new Entry(key, value, last);
     this.#index.set(key, entry);
     if (last === null) this.#first = entry;
     else last.next = entry;
@@ -84,7 +84,7 @@ export class ChurnMap<K, V> implements ReadonlyMap<K, V> {
     else previous.next = next;
     if (next === null) this.#last = previous;
     else next.previous = previous;
-    entry.previous = entry.next = null;
+    entry.next = null;
     entry.isIn = false;
     return true;
   }
@@ -130,11 +130,11 @@ export class ChurnMap<K, V> implements ReadonlyMap<K, V> {
   }
 
   /** What an iterator finds next, though the entry where it stands may have gone. */
-  #behind({ isIn, next, number }: Entry<K, V>): Entry<K, V> | null {
-    if (isIn) return next;
-    let entry = this.#first;
-    while (entry !== null && entry.number < number) entry = entry.next;
-    return entry;
+  #behind(entry: Entry<K, V>): Entry<K, V> | null {
+    if (entry.isIn) return entry.next;
+    let { previous } = entry;
+    while (previous !== null && !previous.isIn) previous = previous.previous;
+    return previous === null ? this.#first : previous.next;
   }
 
   #renewIndex(): void {
