@@ -28,12 +28,45 @@ class Entry<K, V> {
   }
 }
 
+/** What all iterators of the runtime's own have in common: `map()`, `take()` and so on, where there are any. */
+const IteratorPrototype: object = Object.getPrototypeOf(Object.getPrototypeOf([].values()));
+
+/** Like a Map's iterator: leaving a loop does not end it, unlike a generator. */
+class EntryIterator<K, V, T> {
+  readonly #find: (from: Entry<K, V> | null) => Entry<K, V> | null;
+  readonly #pick: (entry: Entry<K, V>) => T;
+  /** Where it stands; `null` in front of the first entry. */
+  #at: Entry<K, V> | null = null;
+  #isDone = false;
+
+  constructor(
+    find: (from: Entry<K, V> | null) => Entry<K, V> | null,
+    pick: (entry: Entry<K, V>) => T,
+  ) {
+    this.#find = find;
+    this.#pick = pick;
+  }
+
+  next(): IteratorResult<T, undefined> {
+    const entry = this.#isDone ? null : this.#find(this.#at);
+    this.#at = entry;
+    this.#isDone = entry === null;
+    return entry === null
+      ? { done: true, value: undefined }
+      : { done: false, value: this.#pick(entry) };
+  }
+
+  static {
+    Object.setPrototypeOf(this.prototype, IteratorPrototype);
+  }
+}
+
 /** An index gets a new Map after as many additions as it has entries, and these. */
 const RENEW_AFTER = 64;
 
 /**
- * A map whose entries do not live long: like a `Map` in all that it does, in the order of its iterators
- * and in what these find of changes meanwhile.
+ * A map whose entries do not live long. What it tells is what a `Map` would tell, also by iterators that
+ * are under way while entries come and go.
  */
 export class ChurnMap<K, V> implements ReadonlyMap<K, V> {
   /** Nobody iterates over it, so another one can take its place before its tables are many. */
@@ -86,6 +119,7 @@ export class ChurnMap<K, V> implements ReadonlyMap<K, V> {
     else next.previous = previous;
     entry.next = null;
     entry.isIn = false;
+    entry.value = undefined as V; // an iterator may stand here for long
     return true;
   }
 
@@ -100,20 +134,18 @@ export class ChurnMap<K, V> implements ReadonlyMap<K, V> {
   }
 
   /** The keys, the oldest first. */
-  *keys(): MapIterator<K> {
-    for (let entry = this.#first; entry !== null; entry = this.#behind(entry)) yield entry.key;
+  keys(): MapIterator<K> {
+    return this.#iterate(({ key }) => key);
   }
 
   /** The values, the oldest first. */
-  *values(): MapIterator<V> {
-    for (let entry = this.#first; entry !== null; entry = this.#behind(entry)) yield entry.value;
+  values(): MapIterator<V> {
+    return this.#iterate(({ value }) => value);
   }
 
   /** Keys with their values, the oldest first. */
-  *entries(): MapIterator<[K, V]> {
-    for (let entry = this.#first; entry !== null; entry = this.#behind(entry)) {
-      yield [entry.key, entry.value];
-    }
+  entries(): MapIterator<[K, V]> {
+    return this.#iterate(({ key, value }) => [key, value]);
   }
 
   /** The same as {@linkcode ChurnMap.entries}. */
@@ -127,6 +159,13 @@ export class ChurnMap<K, V> implements ReadonlyMap<K, V> {
       return new Map(this);
     };
     Object.defineProperty(this.prototype, Symbol.for("nodejs.util.inspect.custom"), { value });
+  }
+
+  #iterate<T>(pick: (entry: Entry<K, V>) => T): MapIterator<T> {
+    const find = (from: Entry<K, V> | null): Entry<K, V> | null =>
+      from === null ? this.#first : this.#behind(from);
+    // Its prototype is set above, where types can't see it.
+    return new EntryIterator(find, pick) as unknown as MapIterator<T>;
   }
 
   /** What an iterator finds next, though the entry where it stands may have gone. */

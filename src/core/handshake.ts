@@ -73,13 +73,18 @@ const ACCEPT_LENGTH = base64Length(20);
 /** What is hashed: another key each time, and what is behind each. */
 const hashed = encodeUtf8("=".repeat(KEY_LENGTH) + GUID);
 
+function checkKey(key: string): void {
+  if (!KEY.test(key)) throw new TypeError("The key is not 16 bytes in base64");
+}
+
 /** The `Sec-WebSocket-Accept` that belongs to a `Sec-WebSocket-Key` (RFC 6455 section 4.2.2). */
 export async function acceptKey(key: string): Promise<string> {
   return toBase64(new Uint8Array(await digest(key)));
 }
 
-/** The SHA-1 of a key that has been checked, and the GUID. */
+/** The SHA-1 of a key and the GUID. Throws a `TypeError` for what is no key. */
 function digest(key: string): Promise<ArrayBuffer> {
+  checkKey(key);
   for (let i = 0; i < KEY_LENGTH; i++) hashed[i] = key.charCodeAt(i);
   // It gets "a copy of the bytes" before it returns (Web Cryptography, section 14.3.5): the next key may
   // take this one's place.
@@ -153,7 +158,7 @@ export function checkRequest(head: RequestHead): CheckedRequest {
     throw malformed("the request has a body");
   }
   checkVersion(headers);
-  const key = checkKey(headers);
+  const key = readKey(headers);
   return { ...readOffers(headers, checkHost(headers, malformed), malformed), key };
 }
 
@@ -165,7 +170,7 @@ function checkVersion(headers: HeaderList): void {
   if (fault !== null) throw upgradeRequired(fault);
 }
 
-function checkKey(headers: HeaderList): string {
+function readKey(headers: HeaderList): string {
   const keys = headers.getAll("sec-websocket-key");
   if (keys.length === 1 && KEY.test(keys[0])) return keys[0];
   throw malformed(
@@ -183,8 +188,8 @@ const ACCEPTANCE = encodeUtf8(
 
 /**
  * The bytes of the 101 response to a request that has been checked (RFC 6455 section 4.2.2). Rejects
- * with a `TypeError` for a subprotocol or an extension that was not offered, and for header fields
- * that can't be written or are the handshake's own.
+ * with a `TypeError` for a key that is not one, a subprotocol or an extension that was not offered, and
+ * for header fields that can't be written or are the handshake's own.
  *
  * @example
  * ```ts
@@ -259,7 +264,7 @@ export interface RequestOptions extends OfferOptions {
 export function createRequest(options: RequestOptions): RequestHead {
   const { host, target, key } = options;
   checkDestination(options);
-  if (!KEY.test(key)) throw new TypeError("The key is not 16 bytes in base64");
+  checkKey(key);
   const headers = new HeaderList();
   headers.append("Host", host);
   headers.append("Upgrade", "websocket");

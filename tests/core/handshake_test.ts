@@ -55,6 +55,21 @@ describe("keys", () => {
       assertEquals(accepts[i], createHash("sha1").update(key + GUID).digest("base64"));
     }
   });
+  test("what is no key has no answer, and asks for none", async () => {
+    const checked = checkRequest(request());
+    const headers = new HeaderList();
+    headers.append("Upgrade", "websocket");
+    headers.append("Connection", "Upgrade");
+    headers.append("Sec-WebSocket-Accept", ACCEPT);
+    const answer = { status: 101, reason: "", headers };
+    for (const key of ["", KEY.slice(1), `${KEY}MORE`, "ä".repeat(24), "=".repeat(24)]) {
+      const why = "The key is not 16 bytes in base64";
+      await assertRejects(() => acceptKey(key), TypeError, why);
+      await assertRejects(() => createResponse({ ...checked, key }), TypeError, why);
+      const asked = { host: "a", target: "/", key };
+      await assertRejects(() => checkResponse(answer, asked), TypeError, why);
+    }
+  });
   test("createKey() is base64 of 16 bytes", () => {
     assertEquals(createKey(latin1("the sample nonce")), KEY);
     assertThrows(() => createKey(new Uint8Array(15)), TypeError, "16 bytes, not 15");
