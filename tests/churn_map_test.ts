@@ -4,6 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import process from "node:process";
 import { test } from "node:test";
 import { ChurnMap } from "../src/churn_map.ts";
+import { seededRandom } from "./cuts.ts";
 import { runExample } from "./programs.ts";
 import type { RuntimeName } from "./toolchain.ts";
 
@@ -11,11 +12,8 @@ const RUNTIME: RuntimeName = process.versions.bun ? "bun" : process.versions.den
 
 /** Numbers from 0 to below `end`, the same ones each time. */
 function numbers(seed: number): (end: number) => number {
-  let state = seed;
-  return (end) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor(state / 2 ** 32 * end);
-  };
+  const random = seededRandom(seed);
+  return (end) => Math.floor(random() * end);
 }
 
 /** What changes a map. */

@@ -189,9 +189,8 @@ export class MessageAssembler {
  * Makes room for `needed` bytes. A small first piece gets no more than that. A first frame then gets
  * 16 times what has come, but never more than it has announced: page by page, a new buffer costs more
  * than the copies. From {@linkcode LARGE} on it gets 32 times, since the first read of 1 MiB is often one
- * of 64 KiB, less its header. What is being
- * inflated has announced nothing, and gets four times. Behind the first frame the buffer doubles, so that
- * many small fragments cost linear time.
+ * of 64 KiB, less its header. What is being inflated has announced nothing, and gets four times. Behind
+ * the first frame the buffer doubles, so that many small fragments cost linear time.
  */
 function grow(assembly: Assembly, needed: number): void {
   const { buffer, size } = assembly;

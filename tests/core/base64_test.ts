@@ -4,15 +4,11 @@ import { encodeBase64 } from "@std/encoding/base64";
 import { assertEquals } from "@std/assert";
 import { test } from "node:test";
 import { base64Length, toBase64, writeBase64 } from "../../src/core/base64.ts";
-
-/** Every bit of every byte is another one from length to length. */
-function bytesOf(length: number): Uint8Array {
-  return Uint8Array.from({ length }, (_, i) => Math.imul(i + 1, 2_654_435_761) >>> (length % 23));
-}
+import { seededBytes } from "../cuts.ts";
 
 test("toBase64() is the base64 of RFC 4648, whatever the length", () => {
   for (let length = 0; length <= 300; length++) {
-    const bytes = bytesOf(length);
+    const bytes = seededBytes(length, length);
     const text = toBase64(bytes);
     assertEquals(text, encodeBase64(bytes));
     assertEquals(base64Length(length), text.length);
