@@ -6,6 +6,7 @@
  */
 
 import { ChurnMap } from "./churn_map.ts";
+import { Linked, LinkedList } from "./linked_list.ts";
 import { runtimeName } from "./runtime/mod.ts";
 
 /**
@@ -107,7 +108,7 @@ const STANDSTILL = 1000;
 /** What everybody gets after a standstill, in ms: read what has arrived first, then judge. */
 const GRACE = 1000;
 
-class WheelTimer implements Timer {
+class WheelTimer extends Linked<WheelTimer> implements Timer {
   readonly slot: number;
   readonly #callback: (argument: unknown) => void;
   readonly #argument: unknown;
@@ -119,6 +120,7 @@ class WheelTimer implements Timer {
     argument: unknown,
     forget: (timer: WheelTimer) => void,
   ) {
+    super();
     this.slot = slot;
     this.#callback = callback;
     this.#argument = argument;
@@ -147,7 +149,7 @@ interface Wake {
  */
 export class Timers {
   readonly #clock: Clock;
-  readonly #slots = new ChurnMap<number, Set<WheelTimer>>();
+  readonly #slots = new ChurnMap<number, LinkedList<WheelTimer>>();
   /** The numbers of the slots, ascending; slots that have emptied are still listed. */
   #order: number[] = [];
   #wake: Wake | null = null;
@@ -196,20 +198,23 @@ export class Timers {
     const slot = ms === Infinity ? Infinity : Math.ceil((this.now() + ms) / SLOT);
     const timer = new WheelTimer(slot, callback, argument, this.#forget);
     if (slot === Infinity) return timer;
-    const sharing = this.#slots.get(slot);
-    if (sharing !== undefined) {
-      sharing.add(timer);
-      return timer;
-    }
-    this.#slots.set(slot, new Set([timer]));
-    insert(this.#order, slot);
-    this.#schedule();
+    (this.#slots.get(slot) ?? this.#addSlot(slot)).push(timer);
     return timer;
   }
 
+  #addSlot(slot: number): LinkedList<WheelTimer> {
+    const timers = new LinkedList<WheelTimer>();
+    this.#slots.set(slot, timers);
+    insert(this.#order, slot);
+    this.#schedule();
+    return timers;
+  }
+
   #remove(timer: WheelTimer): void {
-    const slot = this.#slots.get(timer.slot);
-    if (slot === undefined || !slot.delete(timer) || slot.size > 0) return;
+    const timers = timer.list;
+    if (timers === null) return;
+    timers.remove(timer);
+    if (timers.size > 0 || this.#slots.get(timer.slot) !== timers) return; // or they are being called
     this.#slots.delete(timer.slot);
     if (this.#slots.size === 0) this.#schedule();
   }
@@ -245,7 +250,7 @@ export class Timers {
       const slot = this.#order.shift()!;
       const timers = this.#slots.get(slot);
       this.#slots.delete(slot);
-      for (const timer of timers ?? []) timer.call();
+      for (let timer = timers?.shift(); timer; timer = timers?.shift()) timer.call();
     }
     this.#schedule();
   }

@@ -82,9 +82,10 @@ export class Http1Exchange implements Exchange {
     return this.#checked;
   }
 
-  async prepare(options: ResponseOptions): Promise<WriteAcceptance> {
-    const response = await createResponse(this.#checked!, options);
-    return () => this.#conn.write(response);
+  prepare(options: ResponseOptions): Promise<WriteAcceptance> {
+    return createResponse(this.#checked!, options).then((response) => () =>
+      this.#conn.write(response)
+    );
   }
 
   async refuse(refusal: Response | HandshakeError, options: RefusalOptions): Promise<void> {

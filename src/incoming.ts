@@ -13,6 +13,7 @@ import { isUpgradeRequest } from "./core/handshake.ts";
 import { HeadReader } from "./core/head_reader.ts";
 import { type Arrival, type Exchange, Http1Exchange } from "./exchange.ts";
 import { type Fetch, readBody, respond } from "./http_responder.ts";
+import { Linked } from "./linked_list.ts";
 import { LookaheadConn } from "./lookahead.ts";
 import type { ResolvedSessionOptions } from "./options.ts";
 import { checkAnswer, encodeRefusal, isResponse, refusalAfter, toResponse } from "./refusal.ts";
@@ -49,7 +50,7 @@ export interface IncomingOptions<Data> {
 const timeOut = (incoming: { timeOut(): void }): void => incoming.timeOut();
 
 /** A connection on its way in. */
-export class Incoming<Data> {
+export class Incoming<Data> extends Linked<Incoming<Data>> {
   readonly #conn: LookaheadConn;
   readonly #isSecure: boolean;
   readonly #context: IncomingOptions<Data>;
@@ -65,6 +66,7 @@ export class Incoming<Data> {
   #isDone = false;
 
   constructor({ conn, isSecure, open }: Arrival, context: IncomingOptions<Data>) {
+    super();
     this.#conn = new LookaheadConn(conn);
     this.#isSecure = isSecure;
     this.#context = context;
@@ -77,9 +79,10 @@ export class Incoming<Data> {
     return this.#refusal;
   }
 
-  /** Sees the connection through; never rejects. */
-  run(): Promise<void> {
-    return this.#exchange === null ? this.#read() : this.#seeThrough(this.#upgrade(this.#exchange));
+  /** Begins to see the connection through. */
+  run(): void {
+    if (this.#exchange === null) void this.#read();
+    else void this.#upgrade(this.#exchange);
   }
 
   /** The handshake's time is over. */
@@ -120,67 +123,67 @@ export class Incoming<Data> {
         this.#conn.takePeeked(this.#cancellation);
         if (bytes === null) return this.#leave();
         const head = reader.receive(bytes);
-        if (head !== null) return this.#seeThrough(this.#received({ head, rest: reader.rest }));
+        if (head !== null) return this.#received({ head, rest: reader.rest });
       }
     } catch (error) {
-      if (this.#cancellation.isCancelled) return;
-      if (error instanceof HandshakeError) return this.#fail(error);
+      if (this.#cancellation.isCancelled || error instanceof HandshakeError) {
+        return this.#fail(error);
+      }
       this.#leave(); // the connection broke: nobody is there to be told
     }
   }
 
-  async #seeThrough(work: Promise<void>): Promise<void> {
-    try {
-      await work;
-    } catch (error) {
-      if (!this.#cancellation.isCancelled) await this.#fail(error);
+  #received(received: ReceivedHead): void {
+    if (isUpgradeRequest(received.head)) {
+      this.#exchange = new Http1Exchange(this.#conn, received);
+      void this.#upgrade(this.#exchange);
+    } else {
+      this.#answer(received).catch((error) => this.#fail(error));
     }
-  }
-
-  #received(received: ReceivedHead): Promise<void> {
-    if (!isUpgradeRequest(received.head)) return this.#answer(received);
-    this.#exchange = new Http1Exchange(this.#conn, received);
-    return this.#upgrade(this.#exchange);
   }
 
   async #upgrade(exchange: Exchange): Promise<void> {
-    const { policy, onUpgraded } = this.#context;
+    const { policy, timers } = this.#context;
     const { rest } = exchange;
     if (policy.accept !== undefined) this.#watchClient(rest);
     const cancellation = this.#cancellation;
-    const result = await upgrade(exchange, policy, {
-      remoteAddr: this.#conn.remoteAddr,
-      isSecure: this.#isSecure,
-      cancellation,
-      timers: this.#context.timers,
-      admit: (remoteAddr) => this.#admit(remoteAddr),
-    });
-    if (isResponse(result)) {
+    let upgraded: Upgraded<Data> | null = null;
+    try {
+      const result = await upgrade(exchange, policy, {
+        remoteAddr: this.#conn.remoteAddr,
+        isSecure: this.#isSecure,
+        cancellation,
+        timers,
+        admit: (remoteAddr) => this.#admit(remoteAddr),
+      });
+      if (isResponse(result)) return await this.#refuseBy(result);
+      upgraded = result;
       cancellation.check();
-      checkAnswer(result, "accept");
-      return await this.#refuse(refusedBy(result), result);
+      this.#isAccepting = true;
+      const writing = upgraded.write();
+      if (writing !== undefined) await writing; // most often the system has taken all of it
+      cancellation.check();
+    } catch (error) {
+      upgraded?.compression?.close();
+      if (upgraded === null || cancellation.isCancelled) return this.#fail(error);
+      return this.#leave(); // the connection broke
     }
-    if (!await this.#accept(result)) return;
-    onUpgraded(result, prepend(this.#conn.unwrap(), rest));
+    this.#handOver(upgraded, rest);
   }
 
-  /** Writes the acceptance; returns whether the client is still there. */
-  async #accept({ write, compression }: Upgraded<Data>): Promise<boolean> {
-    try {
-      this.#cancellation.check();
-      this.#isAccepting = true;
-      const writing = write();
-      if (writing !== undefined) await writing; // most often the system has taken all of it
-      this.#cancellation.check();
-    } catch {
-      compression?.close();
-      this.#leave();
-      return false;
-    }
+  /** `accept` has said no. */
+  #refuseBy(answer: Response): Promise<void> {
+    this.#cancellation.check();
+    checkAnswer(answer, "accept");
+    return this.#refuse(refusedBy(answer), answer);
+  }
+
+  /** The acceptance has been written: connection and room are the session's. */
+  #handOver(upgraded: Upgraded<Data>, rest: Uint8Array): void {
     this.#decide();
-    this.#admitted = null; // the session's now
+    this.#admitted = null;
     this.#done();
-    return true;
+    this.#context.onUpgraded(upgraded, prepend(this.#conn.unwrap(), rest));
   }
 
   /** While `accept` thinks: has the client left? Reads ahead once, so what it sends is bounded. */
@@ -235,9 +238,11 @@ export class Incoming<Data> {
     this.#context.onDecided(this);
   }
 
-  #fail(error: unknown): Promise<void> {
+  /** Refuses for `error`, unless there has been a cancellation: whoever did that has seen to it. */
+  async #fail(error: unknown): Promise<void> {
+    if (this.#cancellation.isCancelled) return;
     const refusal = refusalAfter(error, this.#context.onError);
-    return this.#refuse(refusal, refusal);
+    await this.#refuse(refusal, refusal);
   }
 
   /** An answer takes time to be read: so many are under way, and no more. */

@@ -321,7 +321,7 @@ export function upgrade<Data = unknown>(
       onDone: () => {},
       onError,
     });
-    whenFree(request, socket, () => void incoming.run(), () => incoming.drop(pipelined(), false));
+    whenFree(request, socket, () => incoming.run(), () => incoming.drop(pipelined(), false));
   });
 }
 

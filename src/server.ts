@@ -18,6 +18,7 @@ import { prepareMessage } from "./core/prepared_message.ts";
 import { createReporter } from "./errors.ts";
 import type { Arrival } from "./exchange.ts";
 import { Incoming, type IncomingOptions } from "./incoming.ts";
+import { LinkedList } from "./linked_list.ts";
 import type { Addr, Conn } from "./runtime/conn.ts";
 import { listen } from "./runtime/mod.ts";
 import { type Sendable, toPayload } from "./payload.ts";
@@ -241,9 +242,9 @@ export class Server<Data = unknown> {
   readonly #incomingOptions: IncomingOptions<Data>;
   readonly #sessions = new ChurnMap<string, WebSocketSession<Data>>();
   /** Connections in their handshake, the oldest first. */
-  readonly #pending = new ChurnMap<Incoming<Data>, true>();
+  readonly #pending = new LinkedList<Incoming<Data>>();
   /** Connections that have been decided about but are not gone: responses being written. */
-  readonly #responding = new ChurnMap<Incoming<Data>, true>();
+  readonly #responding = new LinkedList<Incoming<Data>>();
   /** How many of those are refusals. */
   #refusals = 0;
   readonly #admission: Admission;
@@ -364,7 +365,7 @@ export class Server<Data = unknown> {
         status: 503,
         headers: [["retry-after", RETRY_AFTER]],
       });
-      for (const incoming of this.#pending.keys()) incoming.drop(refusal);
+      for (const incoming of [...this.#pending]) incoming.drop(refusal);
       for (const session of this.#sessions.values()) void session.close(code, reason);
     }
     await this.finished;
@@ -378,9 +379,7 @@ export class Server<Data = unknown> {
   async #run(): Promise<void> {
     await this.#source.run((arrival) => this.#receive(arrival));
     const timer = this.#timers.set(this.#resolved.session.closeTimeout, () => {
-      for (const incoming of [...this.#pending.keys(), ...this.#responding.keys()]) {
-        incoming.close();
-      }
+      for (const incoming of [...this.#pending, ...this.#responding]) incoming.close();
     });
     while (this.#sessions.size + this.#pending.size + this.#responding.size > 0) {
       await new Promise<void>((resolve) => this.#onGone = resolve);
@@ -392,16 +391,15 @@ export class Server<Data = unknown> {
     if (this.#isShuttingDown) return arrival.conn.close();
     const { maxPendingHandshakes } = this.#resolved.session.limits;
     if (this.#pending.size >= maxPendingHandshakes) {
-      const [oldest] = this.#pending.keys();
-      oldest.drop(
+      this.#pending.first?.drop(
         new HandshakeError("Too many handshakes are pending (limits.maxPendingHandshakes)", {
           status: 408,
         }),
       );
     }
     const incoming = new Incoming(arrival, this.#incomingOptions);
-    this.#pending.set(incoming, true);
-    void incoming.run();
+    this.#pending.push(incoming);
+    incoming.run();
   }
 
   #createIncomingOptions(fetch: ServeOptions["fetch"]): IncomingOptions<Data> {
@@ -415,12 +413,11 @@ export class Server<Data = unknown> {
       mayRefuse: () => this.#refusals < this.#resolved.session.limits.maxPendingHandshakes,
       onUpgraded: (upgraded, conn) => this.#open(upgraded, conn),
       onDecided: (incoming) => {
-        this.#pending.delete(incoming);
-        this.#responding.set(incoming, true);
+        this.#responding.push(incoming);
         if (incoming.refusal !== null) this.#refusals++;
       },
       onDone: (incoming) => {
-        this.#responding.delete(incoming);
+        this.#responding.remove(incoming);
         if (incoming.refusal !== null) this.#refusals--;
         this.#onGone?.();
       },

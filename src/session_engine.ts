@@ -100,7 +100,7 @@ export class SessionEngine<Session> implements Owner {
     this.#turns = new Turns(this);
     this.#user = new UserCalls(session, plan, this);
     // One microtask later, so that whoever makes the session can put it into its table first.
-    queueMicrotask(() => void this.#user.start());
+    queueMicrotask(() => this.#user.start());
   }
 
   /** How the session ended; settles once, when the connection is gone. */

@@ -44,14 +44,20 @@ export class UserCalls<Session> {
   }
 
   /** The session is open. */
-  async start(): Promise<void> {
-    const { handlers, opening, run } = this.#plan;
+  start(): void {
+    const { handlers, opening } = this.#plan;
+    let result: unknown;
     try {
-      const result = handlers?.open?.(this.#session) ?? opening?.();
-      if (result !== undefined) await this.#opened(result);
+      result = handlers?.open?.(this.#session) ?? opening?.();
     } catch (error) {
       this.#owner.onUserError(error);
     }
+    if (result === undefined) this.#begin();
+    else void this.#opened(result).then(() => this.#begin());
+  }
+
+  #begin(): void {
+    const { run } = this.#plan;
     if (run !== undefined) this.#run(run);
     this.#owner.onUserReady();
   }

@@ -89,7 +89,8 @@ const PARTS: Readonly<Record<string, Part>> = {
   },
 
   maps: { files: ["src/churn_map.ts"], values: [] },
-  clock: { files: ["src/clock.ts"], values: ["maps", "runtime"] },
+  lists: { files: ["src/linked_list.ts"], values: [] },
+  clock: { files: ["src/clock.ts"], values: ["lists", "maps", "runtime"] },
   tuning: {
     files: ["src/tuning.ts"],
     values: ["core", "runtime"],
@@ -139,11 +140,22 @@ const PARTS: Readonly<Record<string, Part>> = {
       "src/lookahead.ts",
       "src/origin.ts",
     ],
-    values: ["core", "conn", "maps", "clock", "base", "session", "runtime", "upgrade"],
+    values: ["core", "conn", "lists", "maps", "clock", "base", "session", "runtime", "upgrade"],
   },
   server: {
     files: ["src/server.ts", "src/serve_options.ts", "src/server_session.ts"],
-    values: ["core", "conn", "maps", "clock", "base", "session", "runtime", "upgrade", "server"],
+    values: [
+      "core",
+      "conn",
+      "lists",
+      "maps",
+      "clock",
+      "base",
+      "session",
+      "runtime",
+      "upgrade",
+      "server",
+    ],
   },
   client: {
     files: ["src/client.ts", "src/client/", "src/reconnect.ts", "src/retry.ts"],

@@ -15,6 +15,7 @@ import {
 } from "../mod.ts";
 import { type MemoryConn, MemoryListener } from "../src/runtime/memory.ts";
 import { latin1 } from "./latin1.ts";
+import { readAll } from "./session_pair.ts";
 import { clientFrame, RawPeer, REQUEST, requestWith } from "./raw_peer.ts";
 
 const PLAIN = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
@@ -391,6 +392,22 @@ describe("serve()", () => {
         assert(performance.now() - start >= 99);
       }
     });
+  });
+
+  test("H-53 a refusal is left alone by an accept() that says yes when it is too late", async () => {
+    const listener = new MemoryListener();
+    const accept: Accept<unknown> = (_request, { signal }) =>
+      new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    const server = await serve({ listener, accept, handshakeTimeout: 50 }, echo);
+    const conn = listener.connect({ highWaterMark: 1 });
+    await conn.write(latin1(REQUEST));
+    while (server.stats().responses === 0) await pause();
+    for (let turn = 0; turn < 5; turn++) await pause(); // the answer goes on its way meanwhile
+    const answer = new TextDecoder().decode(await readAll(conn));
+    assertStringIncludes(answer, "took more than 50 ms (handshakeTimeout)\n");
+    await conn.write(latin1("x")); // it still listens, lest a reset destroys the answer
+    conn.close();
+    await server.shutdown();
   });
 
   test("N-3 a client that resets inside its request is nobody's error", async () => {
