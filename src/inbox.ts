@@ -25,6 +25,13 @@ export interface InboxOwner {
 /** Resolves a call that waits. */
 type Reader = (result: IteratorResult<Message, undefined>) => void;
 
+/** What resolves the promise last made with {@linkcode keepResolve}. */
+// deno-lint-ignore no-explicit-any -- of promises of any type
+let lastResolve: (value: any) => void;
+
+/** Makes promises without a closure for each. */
+const keepResolve = (resolve: typeof lastResolve): void => void (lastResolve = resolve);
+
 /** The queue between a session and its user. */
 export class Inbox {
   readonly #owner: InboxOwner;
@@ -87,24 +94,25 @@ export class Inbox {
   receive(): Promise<Message | null> {
     const message = this.#receiveNow();
     if (message !== undefined) return Promise.resolve(message);
-    return this.#wait((resolve) => ({ value }) => resolve(value ?? null));
+    const promise = new Promise<Message | null>(keepResolve);
+    const resolve = lastResolve;
+    this.#wait(({ value }) => resolve(value ?? null));
+    return promise;
   }
 
   /** The same for an iterator: one promise for a message. */
   next(): Promise<IteratorResult<Message, undefined>> {
     const message = this.#receiveNow();
     if (message !== undefined) return Promise.resolve(toResult(message));
-    return this.#wait((resolve) => resolve);
+    const promise = new Promise<IteratorResult<Message, undefined>>(keepResolve);
+    this.#wait(lastResolve);
+    return promise;
   }
 
-  #wait<T>(toReader: (resolve: (value: T) => void) => Reader): Promise<T> {
-    const promise = new Promise<T>((resolve) => {
-      const reader = toReader(resolve);
-      if (this.#reader === null) this.#reader = reader;
-      else (this.#laterReaders ??= []).push(reader);
-    });
+  #wait(reader: Reader): void {
+    if (this.#reader === null) this.#reader = reader;
+    else (this.#laterReaders ??= []).push(reader);
     this.#owner.onProgress();
-    return promise;
   }
 
   /** What `receive()` returns, if it need not wait. */

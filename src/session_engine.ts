@@ -208,6 +208,11 @@ export class SessionEngine<Session> implements Owner {
   }
 
   onProgress(): void {
+    // Most often nothing has been held back, and what was sent meanwhile is all that there is to do.
+    if (this.canSend && !this.#intake.isHeld && !this.#closing.hasEnding) {
+      if (!this.#isPumping) this.#outbox.flush();
+      return;
+    }
     this.#pump();
     this.#user.progressed();
   }
@@ -325,7 +330,10 @@ export class SessionEngine<Session> implements Owner {
   #pump(): void {
     if (this.#isPumping) return;
     this.#isPumping = true;
-    while (!this.#closing.hasEnding && (!this.inbox.isFull || this.#isDiscarding())) {
+    while (
+      this.protocol.hasInput && !this.#closing.hasEnding &&
+      (!this.inbox.isFull || this.#isDiscarding())
+    ) {
       if (!this.#turns.hasTime()) break; // one busy peer must not starve the others
       const message = this.protocol.nextShortMessage();
       if (message !== null) {

@@ -157,23 +157,33 @@ export class Receiver {
     const message = first === WHOLE_TEXT
       ? texts.take(input, start, length, key)
       : readWindow.unmask(input, start, length, key ?? 0);
-    if (message !== null) this.#at = start + length;
+    if (message === null) return null;
+    this.#at = start + length;
+    if (this.#at === input.length) this.#release();
     return message;
   }
 
   #readFrames(): Received | null {
     while (this.#frame !== null || this.#readHeader()) {
       const received = this.#readPayload(this.#frame!);
-      if (received !== null) return received;
+      if (received !== null) {
+        if (this.#at === this.#input.length) this.#release();
+        return received;
+      }
       if (this.#frame === null) continue;
       // Its end has not arrived, and the next header anybody reads must not take its place.
       if (this.#frame === header) this.#frame = { ...header };
       if (this.inflating !== null) return null;
       break;
     }
-    this.#input = NOTHING; // idle connections keep no read buffers alive
-    this.#at = 0;
+    this.#release();
     return null;
+  }
+
+  /** Idle connections keep no read buffers alive. */
+  #release(): void {
+    this.#input = NOTHING;
+    this.#at = 0;
   }
 
   /** Forgets everything received. */
