@@ -5,6 +5,7 @@
  */
 
 import type { Addr, Conn, ConnFlow, ConnSink } from "./conn.ts";
+import { free } from "./free.ts";
 import { Inflow } from "./inflow.ts";
 
 // Of Bun's types only what is used, so that this file type-checks everywhere.
@@ -58,7 +59,7 @@ export class BunSocket implements Conn {
   constructor(socket: Socket, isUnix: boolean, isSecure: boolean) {
     this.#socket = socket;
     this.isSecure = isSecure;
-    this.#inflow = new Inflow(socket);
+    this.#inflow = new Inflow(socket, free);
     this.remoteAddr = isUnix
       ? { transport: "unix", path: "" }
       : { transport: "tcp", hostname: socket.remoteAddress, port: socket.remotePort };

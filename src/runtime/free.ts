@@ -1,6 +1,7 @@
 /**
  * Memory given back before the garbage collector finds it. V8 counts the bytes of all arrays that it has
- * not collected yet, and collects everything when they are many: a few hundred long reads are.
+ * not collected yet, and collects everything when they are many: a few hundred long reads are. Bun takes
+ * memory for each read that the system has to find pages for first, unless what was given back is there.
  *
  * @module
  */

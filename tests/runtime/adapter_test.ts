@@ -331,11 +331,10 @@ describe(`listen() and dial() of ${mod.runtimeName}`, () => {
     if (mod.runtimeName !== "deno") {
       assert(held.every((bytes) => bytes.length > 0 && bytes.every((byte) => byte === 7)));
     }
-    if (mod.runtimeName === "node" && "transfer" in ArrayBuffer.prototype) {
-      assertEquals(done.filter((bytes) => bytes.length >= 16_384), []);
-    }
-    // Bun does not tell its collector of it, so there it would be for nothing.
-    if (mod.runtimeName !== "bun" && "transfer" in ArrayBuffer.prototype) {
+    if ("transfer" in ArrayBuffer.prototype) { // Node 20 has none
+      if (mod.runtimeName !== "deno") {
+        assertEquals(done.filter((bytes) => bytes.length >= 16_384), []);
+      }
       assert([...done, ...held].some((bytes) => bytes.length === 0));
     }
     for (const end of [client, server, listener]) end.close();

@@ -64,7 +64,10 @@ function listenOnBun(bun: BunNet, serving: Serving): number {
       const peer = serving.create((output) => write(socket, output));
       socket.data = { peer, unsent: { outputs: [], sent: 0 } };
     },
-    data: (socket: BunSocket, bytes: Uint8Array) => socket.data.peer.take(bytes),
+    data(socket: BunSocket, bytes: Uint8Array) {
+      socket.data.peer.take(bytes);
+      free(bytes);
+    },
     drain: flush,
     close: (socket: BunSocket) => socket.data.peer.left(),
   };
@@ -154,7 +157,7 @@ async function listenOnNode(serving: Serving): Promise<number> {
     const peer = serving.create(write);
     socket.on("data", (bytes: Buffer) => {
       peer.take(bytes);
-      free(bytes); // V8 would collect everything when these are many
+      free(bytes);
     });
     socket.on("error", () => {});
     socket.on("close", () => peer.left());
