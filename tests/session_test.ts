@@ -5,8 +5,15 @@ import { ClosedError, type CloseStatus, ProtocolError, TimeoutError } from "../m
 import { FakeClock } from "../src/fake_clock.ts";
 import type { Conn } from "../src/runtime/conn.ts";
 import type { WebSocketSession } from "../src/session.ts";
+import { encodeFrame, joinBytes, MASK } from "./frames.ts";
+import {
+  createSession,
+  type PairOptions,
+  readAll,
+  sessionAndPeer,
+  sessionPair,
+} from "./session_pair.ts";
 import { settle } from "./settle.ts";
-import { createSession, readAll, sessionAndPeer, sessionPair } from "./session_pair.ts";
 
 const hex = (text: string): Uint8Array => decodeHex(text.replaceAll(" ", ""));
 
@@ -148,6 +155,25 @@ describe("flow control", () => {
     assertEquals(session.bufferedAmount, 0);
     session.abort();
   });
+
+  for (
+    const user of [
+      { handlers: { message: (session, message) => session.send(message) } },
+      { run: echo },
+    ] satisfies PairOptions[]
+  ) {
+    const name = "run" in user ? "iteration" : "a handler";
+    test(`an answer that ${name} waits for waits for nobody, though more has come`, async () => {
+      const { session, peer, clock } = sessionAndPeer("server", user);
+      clock.turn = () => new Promise(() => {}); // the others' turn never comes
+      const payload = new Uint8Array(70_000); // above the high-water mark
+      const frame = encodeFrame({ opcode: 2, payload, mask: MASK });
+      void peer.write(joinBytes(frame, frame));
+      const size = 2 * (10 + payload.length);
+      assertEquals((await readAll(peer, size)).length, size);
+      session.abort();
+    });
+  }
 
   test("M-9 a backlog at its cap ends the session, never a silent drop", async () => {
     const { session } = sessionAndPeer("server", {
