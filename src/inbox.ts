@@ -25,12 +25,14 @@ export interface InboxOwner {
 /** Resolves a call that waits. */
 type Reader = (result: IteratorResult<Message, undefined>) => void;
 
-/** What resolves the promise last made with {@linkcode keepResolve}. */
 // deno-lint-ignore no-explicit-any -- of promises of any type
-let lastResolve: (value: any) => void;
+type Resolve = (value: any) => void;
+
+/** What resolves the promise last made with {@linkcode keepResolve}. */
+let lastResolve: Resolve | null = null;
 
 /** Makes promises without a closure for each. */
-const keepResolve = (resolve: typeof lastResolve): void => void (lastResolve = resolve);
+const keepResolve = (resolve: Resolve): void => void (lastResolve = resolve);
 
 /** The queue between a session and its user. */
 export class Inbox {
@@ -95,7 +97,7 @@ export class Inbox {
     const message = this.#receiveNow();
     if (message !== undefined) return Promise.resolve(message);
     const promise = new Promise<Message | null>(keepResolve);
-    const resolve = lastResolve;
+    const resolve = lastResolve!;
     this.#wait(({ value }) => resolve(value ?? null));
     return promise;
   }
@@ -105,11 +107,12 @@ export class Inbox {
     const message = this.#receiveNow();
     if (message !== undefined) return Promise.resolve(toResult(message));
     const promise = new Promise<IteratorResult<Message, undefined>>(keepResolve);
-    this.#wait(lastResolve);
+    this.#wait(lastResolve!);
     return promise;
   }
 
   #wait(reader: Reader): void {
+    lastResolve = null; // it would keep the message that it will get
     if (this.#reader === null) this.#reader = reader;
     else (this.#laterReaders ??= []).push(reader);
     this.#owner.onProgress();

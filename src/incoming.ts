@@ -16,7 +16,14 @@ import { type Fetch, readBody, respond } from "./http_responder.ts";
 import { Linked } from "./linked_list.ts";
 import { LookaheadConn } from "./lookahead.ts";
 import type { ResolvedSessionOptions } from "./options.ts";
-import { checkAnswer, encodeRefusal, isResponse, refusalAfter, toResponse } from "./refusal.ts";
+import {
+  checkAnswer,
+  dropBody,
+  encodeRefusal,
+  isResponse,
+  refusalAfter,
+  toResponse,
+} from "./refusal.ts";
 import { type ReceivedHead, toWebRequest } from "./request_info.ts";
 import { type Addr, type Conn, prepend } from "./runtime/conn.ts";
 import { upgrade, type Upgraded, type UpgradePolicy } from "./upgrade.ts";
@@ -107,8 +114,7 @@ export class Incoming<Data> extends Linked<Incoming<Data>> {
   close(): void {
     const error = new HandshakeError("The server has been shut down", { status: 503 });
     this.#cancellation.cancel(error);
-    if (this.#isDecided) this.#conn.close();
-    else this.#abandon(error);
+    this.#abandon(error);
   }
 
   /**
@@ -145,10 +151,10 @@ export class Incoming<Data> extends Linked<Incoming<Data>> {
   async #upgrade(exchange: Exchange): Promise<void> {
     const { policy, timers } = this.#context;
     const { rest } = exchange;
-    if (policy.accept !== undefined) this.#watchClient(rest);
     const cancellation = this.#cancellation;
     let upgraded: Upgraded<Data> | null = null;
     try {
+      if (policy.accept !== undefined) this.#watchClient(rest);
       const result = await upgrade(exchange, policy, {
         remoteAddr: this.#conn.remoteAddr,
         isSecure: this.#isSecure,
@@ -163,27 +169,28 @@ export class Incoming<Data> extends Linked<Incoming<Data>> {
       const writing = upgraded.write();
       if (writing !== undefined) await writing; // most often the system has taken all of it
       cancellation.check();
+      this.#handOver(upgraded, rest);
     } catch (error) {
       upgraded?.compression?.close();
       if (upgraded === null || cancellation.isCancelled) return this.#fail(error);
-      return this.#leave(); // the connection broke
+      if (this.#isDecided) this.#context.onError(error); // else the connection broke
+      this.#leave();
     }
-    this.#handOver(upgraded, rest);
   }
 
   /** `accept` has said no. */
-  #refuseBy(answer: Response): Promise<void> {
-    this.#cancellation.check();
+  async #refuseBy(answer: Response): Promise<void> {
+    if (this.#cancellation.isCancelled) return await dropBody(answer);
     checkAnswer(answer, "accept");
-    return this.#refuse(refusedBy(answer), answer);
+    await this.#refuse(refusedBy(answer), answer);
   }
 
-  /** The acceptance has been written: connection and room are the session's. */
+  /** The acceptance has been written: connection and room become the session's. */
   #handOver(upgraded: Upgraded<Data>, rest: Uint8Array): void {
     this.#decide();
+    this.#context.onUpgraded(upgraded, prepend(this.#conn.unwrap(), rest));
     this.#admitted = null;
     this.#done();
-    this.#context.onUpgraded(upgraded, prepend(this.#conn.unwrap(), rest));
   }
 
   /** While `accept` thinks: has the client left? Reads ahead once, so what it sends is bounded. */
@@ -252,7 +259,7 @@ export class Incoming<Data> extends Linked<Incoming<Data>> {
       return this.#respond(answer);
     }
     this.#abandon(reason);
-    if (!(answer instanceof HandshakeError)) await answer.body?.cancel().catch(() => {});
+    if (!(answer instanceof HandshakeError)) await dropBody(answer);
   }
 
   async #respond(answer: Response | HandshakeError, method: string = "GET"): Promise<void> {

@@ -87,8 +87,8 @@ export class Outbox {
 
   /**
    * Writes what the protocol has when the code that runs now is done, so that its messages leave
-   * together; if more is coming, once other work had its turn, unless {@linkcode Outbox.flush} is
-   * called earlier.
+   * together; if more is coming, and there is room for it, once other work had its turn, unless
+   * {@linkcode Outbox.flush} is called earlier.
    */
   schedule(): void {
     this.#awaitDeflater();
@@ -222,8 +222,8 @@ export class Outbox {
   }
 
   /**
-   * Whether small writes wait for each other; not where senders wait for us, and nothing will come before
-   * we have written.
+   * Whether small writes wait for each other. Not from the high-water mark on: who waits for room sends
+   * nothing more before it is there.
    */
   #shouldGather(): boolean {
     return this.#owner.isMoreComing && !this.isFull;

@@ -68,7 +68,7 @@ export function checkAnswer(response: Response, whose: "accept" | "fetch"): void
     checkField("reason", statusText);
     for (const [name, value] of headers) checkField(name, value);
   } catch (error) {
-    response.body?.cancel().catch(() => {});
+    void dropBody(response);
     throw error;
   }
 }
@@ -85,6 +85,11 @@ export function encodeRefusal(error: HandshakeError): Uint8Array {
     headers: [...fields, connectionField(fields), ["content-length", `${body.length}`]],
   });
   return concat([head, body]);
+}
+
+/** Whoever makes the body of a response that is not sent learns that nobody will read it. */
+export async function dropBody({ body }: Response): Promise<void> {
+  await body?.cancel().catch(() => {});
 }
 
 /** The same as a web `Response`: for HTTP/2, and where nobody else may render it. */

@@ -330,11 +330,9 @@ export class SessionEngine<Session> implements Owner {
   #pump(): void {
     if (this.#isPumping) return;
     this.#isPumping = true;
-    while (
-      this.protocol.hasInput && !this.#closing.hasEnding &&
-      (!this.inbox.isFull || this.#isDiscarding())
-    ) {
+    while (!this.#closing.hasEnding && (!this.inbox.isFull || this.#isDiscarding())) {
       if (!this.#turns.hasTime()) break; // one busy peer must not starve the others
+      if (!this.protocol.hasInput) break;
       const message = this.protocol.nextShortMessage();
       if (message !== null) {
         this.#takeIn(message);

@@ -52,8 +52,10 @@ export class UserCalls<Session> {
     } catch (error) {
       this.#owner.onUserError(error);
     }
-    if (result === undefined) this.#begin();
-    else void this.#opened(result).then(() => this.#begin());
+    if (result === undefined) return this.#begin();
+    void this.#opened(result)
+      .catch((error) => this.#owner.onUserError(error))
+      .then(() => this.#begin());
   }
 
   #begin(): void {

@@ -37,6 +37,26 @@ test("Timers that are cancelled do not call, and none keeps the clock busy", asy
   assertEquals(calls, 1);
 });
 
+test("Timers of one slot may cancel each other, and set others, while they are called", async () => {
+  const clock = new FakeClock();
+  const timers = new Timers(clock);
+  const calls: string[] = [];
+  const late = (): void => void calls.push("set meanwhile");
+  timers.set(10, () => {
+    calls.push("first");
+    second.cancel();
+    third.cancel();
+    timers.set(0, late);
+  });
+  const second = timers.set(10, () => calls.push("second"));
+  timers.set(10, () => calls.push("another"));
+  const third = timers.set(10, () => calls.push("third"));
+  await clock.advance(10);
+  assertEquals(calls.slice(0, 2), ["first", "another"]);
+  await clock.advance(10);
+  assertEquals([calls, clock.pending], [["first", "another", "set meanwhile"], 0]);
+});
+
 test("T-9 Any number of timers take one call of the clock", async () => {
   const clock = new FakeClock();
   const timers = new Timers(clock);

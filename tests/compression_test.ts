@@ -3,8 +3,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import process from "node:process";
 import { describe, test } from "node:test";
-import v8 from "node:v8";
-import vm from "node:vm";
 import {
   ClosedError,
   connect,
@@ -26,6 +24,7 @@ import {
 import { sharedTimers } from "../src/clock.ts";
 import { formatExtensions, parseExtensions } from "../src/core/headers.ts";
 import { resolveSessionOptions } from "../src/options.ts";
+import { collectGarbage } from "./garbage.ts";
 import { MemoryListener } from "../src/runtime/memory.ts";
 import { deflaterSize, freeIdleHandles, inflaterSize, openHandles } from "../src/runtime/zlib.ts";
 import { seededBytes } from "./cuts.ts";
@@ -437,10 +436,3 @@ describe("an idle session", () => {
     assert(more < 1024, `${Math.round(more)} bytes more than ${Math.round(plain / 2)}`);
   });
 });
-
-/** What V8's flag `--expose-gc` gives, on Deno and Node. */
-function collectGarbage(): void {
-  v8.setFlagsFromString("--expose-gc");
-  const gc: () => void = vm.runInNewContext("gc");
-  gc();
-}

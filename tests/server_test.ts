@@ -7,12 +7,14 @@ import {
   type Handler,
   HandshakeError,
   type HandshakeErrorInit,
+  type Listener,
   serve,
   type ServeOptions,
   type Server,
   type TcpAddr,
   type WebSocketSession,
 } from "../mod.ts";
+import { FakeClock } from "../src/fake_clock.ts";
 import { type MemoryConn, MemoryListener } from "../src/runtime/memory.ts";
 import { latin1 } from "./latin1.ts";
 import { readAll } from "./session_pair.ts";
@@ -406,6 +408,66 @@ describe("serve()", () => {
     const answer = new TextDecoder().decode(await readAll(conn));
     assertStringIncludes(answer, "took more than 50 ms (handshakeTimeout)\n");
     await conn.write(latin1("x")); // it still listens, lest a reset destroys the answer
+    conn.close();
+    await server.shutdown();
+  });
+
+  test("an accept() that says no when it is too late is told that its body is not read", async () => {
+    const listener = new MemoryListener();
+    const isCancelled = Promise.withResolvers<void>();
+    const body = new ReadableStream({ cancel: () => isCancelled.resolve() });
+    const accept: Accept<unknown> = (_request, { signal }) =>
+      new Promise((resolve) =>
+        signal.addEventListener("abort", () => resolve(new Response(body, { status: 403 })))
+      );
+    const server = await serve({ listener, accept, handshakeTimeout: 50 }, echo);
+    const conn = listener.connect();
+    await conn.write(latin1(REQUEST));
+    await isCancelled.promise;
+    conn.close();
+    await server.shutdown();
+  });
+
+  test("a session that can't be made is an error of the server's, and gives its room back", async () => {
+    const listener = new MemoryListener();
+    const clock = new FakeClock();
+    const errors: unknown[] = [];
+    const server = await serve({
+      listener,
+      clock,
+      accept: () => {
+        clock.now = () => {
+          throw new Error("The clock has stopped");
+        };
+      },
+      onError: (error) => errors.push(error),
+      limits: { maxConnections: 1 },
+    }, echo);
+    for (let round = 0; round < 2; round++) { // the second one finds room
+      const conn = listener.connect();
+      await conn.write(latin1(REQUEST));
+      const answer = new TextDecoder().decode(await readAll(conn).catch(() => new Uint8Array(0)));
+      assertEquals(answer.includes(" 503 "), false);
+      Reflect.deleteProperty(clock, "now");
+      while (errors.length <= round) await pause();
+    }
+    assertEquals(errors.map(String), Array(2).fill("Error: The clock has stopped"));
+    assertEquals([server.sessions.size, server.stats().responses], [0, 0]);
+    await server.shutdown();
+  });
+
+  test("a Conn that fails where it should reject is an error of the server's", async () => {
+    const listener = new MemoryListener();
+    const errors: unknown[] = [];
+    const server = await serve({
+      listener: breakReads(listener),
+      accept: () => {},
+      onError: (error) => errors.push(error),
+    }, echo);
+    const conn = listener.connect();
+    await conn.write(latin1(REQUEST));
+    assertStringIncludes(new TextDecoder().decode(await readAll(conn)), " 500 ");
+    assertEquals(errors.map(String), ["Error: No second read"]);
     conn.close();
     await server.shutdown();
   });
@@ -897,6 +959,37 @@ describe("serve()", () => {
     });
   });
 
+  for (
+    const [what, answer] of [
+      ["never answers", () => new Promise<Response>(() => {})],
+      ["fails late", async (late) => {
+        await late;
+        throw new Error("late");
+      }],
+      ["answers late", async (late) => {
+        await late;
+        return new Response("late");
+      }],
+      ["sends nothing", () => new Response(new ReadableStream())],
+    ] as [string, (late: Promise<void>) => Response | Promise<Response>][]
+  ) {
+    test(`shutdown waits closeTimeout, and no longer, for a fetch that ${what}`, async () => {
+      const listener = new MemoryListener();
+      const late = Promise.withResolvers<void>();
+      const options = { listener, closeTimeout: 50, fetch: () => answer(late.promise) };
+      const server = await serve(options, echo);
+      const conn = listener.connect();
+      await conn.write(latin1(PLAIN));
+      while (server.stats().responses === 0) await pause();
+      const start = performance.now();
+      await server.shutdown();
+      assert(performance.now() - start >= 49);
+      late.resolve(); // and whatever comes of it is nobody's any more
+      for (let i = 0; i < 5; i++) await pause();
+      assertEquals(server.stats().responses, 0);
+    });
+  }
+
   test("shutdown closes all sessions with 1001, refuses newcomers and is done", async () => {
     const server = await serve({ port: 0 }, echo);
     const clients = await Promise.all(
@@ -979,6 +1072,26 @@ describe("serve()", () => {
 
 function pause(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+/** The same connections, but their second read throws. */
+function breakReads(listener: MemoryListener): Listener {
+  return {
+    addr: listener.addr,
+    secure: false,
+    close: () => listener.close(),
+    async accept() {
+      const conn = await listener.accept();
+      if (conn === null) return null;
+      let reads = 0;
+      const read = conn.read.bind(conn);
+      conn.read = () => {
+        if (++reads === 2) throw new Error("No second read");
+        return read();
+      };
+      return conn;
+    },
+  };
 }
 
 function stream(parts: string[]): ReadableStream<Uint8Array> {

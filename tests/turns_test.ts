@@ -218,6 +218,12 @@ describe("a session's turn", () => {
     assertEquals(await runsOf(Array(150).fill(short), { memory }), [65, 65, 20]);
   });
 
+  test("is 64 where they are a read, whose end is no reason to go on with the next", async () => {
+    const short = frame(0x81, "short");
+    const memory = { cut: () => 64 * wire("server", short).length };
+    assertEquals(await runsOf(Array(150).fill(short), { memory }), [64, 64, 22]);
+  });
+
   test("is turnBytes, and the read that makes it that", async () => {
     const long = frame(0x82, new Uint8Array(492));
     const memory = { cut: () => 500 };

@@ -131,6 +131,12 @@ export class Receiver {
    * inflater works.
    */
   next(): Received | null {
+    const received = this.#next();
+    this.#releaseInput();
+    return received;
+  }
+
+  #next(): Received | null {
     const inflation = this.#inflation;
     if (inflation === null) return this.#readFrames();
     if (inflation.work !== null) return null;
@@ -159,29 +165,25 @@ export class Receiver {
       : readWindow.unmask(input, start, length, key ?? 0);
     if (message === null) return null;
     this.#at = start + length;
-    if (this.#at === input.length) this.#release();
+    this.#releaseInput();
     return message;
   }
 
   #readFrames(): Received | null {
     while (this.#frame !== null || this.#readHeader()) {
       const received = this.#readPayload(this.#frame!);
-      if (received !== null) {
-        if (this.#at === this.#input.length) this.#release();
-        return received;
-      }
+      if (received !== null) return received;
       if (this.#frame === null) continue;
       // Its end has not arrived, and the next header anybody reads must not take its place.
       if (this.#frame === header) this.#frame = { ...header };
-      if (this.inflating !== null) return null;
       break;
     }
-    this.#release();
     return null;
   }
 
   /** Idle connections keep no read buffers alive. */
-  #release(): void {
+  #releaseInput(): void {
+    if (this.#at < this.#input.length) return;
     this.#input = NOTHING;
     this.#at = 0;
   }
