@@ -311,10 +311,15 @@ export function upgrade<Data = unknown>(
       admit: () => {},
       release: () => {},
       mayRefuse: () => true,
-      onUpgraded: (upgraded, conn) =>
-        resolve(
-          openSession<Data>(upgraded, conn, { role: "server", options: session, timers, onError }),
-        ),
+      onUpgraded(upgraded, conn) {
+        const plan = { role: "server", options: session, timers, onError } as const;
+        try {
+          resolve(openSession<Data>(upgraded, conn, plan));
+        } catch (error) {
+          reject(error);
+          throw error;
+        }
+      },
       onDecided: ({ refusal }) => {
         if (refusal !== null) reject(refusal);
       },

@@ -5,6 +5,7 @@ import type http from "node:http";
 import { Duplex } from "node:stream";
 import { describe, test } from "node:test";
 import { connect, HandshakeError } from "../../mod.ts";
+import { FakeClock } from "../../src/fake_clock.ts";
 import { upgrade, type UpgradeOptions, type WebSocketSession } from "../../src/node.ts";
 import { deferred } from "../catalogue/servers.ts";
 import { clientFrame, REQUEST, requestWith } from "../raw_peer.ts";
@@ -105,6 +106,27 @@ describe("upgrade()", () => {
       assertStringIncludes(await client.exchange(REQUEST), "HTTP/1.1 500 ");
       const error = await assertRejects(() => upgrading, HandshakeError);
       assertEquals([error.status, error.cause, errors], [500, broken, [broken]]);
+    });
+  });
+
+  test("rejects when the session can't be made, which onError is told", async () => {
+    await withHttp(async (server) => {
+      const clock = new FakeClock();
+      const errors: unknown[] = [];
+      const upgrading = nextUpgrade(server, {
+        clock,
+        accept: () => {
+          clock.now = () => {
+            throw new Error("The clock has stopped");
+          };
+        },
+        onError: (error) => errors.push(error),
+      });
+      const client = await ByteClient.connect(server);
+      await client.send(REQUEST);
+      await assertRejects(() => upgrading, Error, "The clock has stopped");
+      await client.ended;
+      assertEquals(errors.map(String), ["Error: The clock has stopped"]);
     });
   });
 
