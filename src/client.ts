@@ -9,7 +9,7 @@ import { Attempt } from "./client/attempt.ts";
 import { checkClock, type Clock, sharedTimers, Timers } from "./clock.ts";
 import { CompressionOffer } from "./compression.ts";
 import { type Agreement, checkProtocols } from "./core/handshake.ts";
-import { checkUserHeaders, formatExtensions, type HeadersInput } from "./core/headers.ts";
+import { formatExtensions, type HeadersInput } from "./core/headers.ts";
 import type { RequestHead } from "./core/http.ts";
 import { createReporter } from "./errors.ts";
 import { nextMaskKey } from "./mask_keys.ts";
@@ -29,6 +29,7 @@ import type { Http2Session } from "./runtime/http2_client.ts";
 import { type SessionHandlers, WebSocketSession } from "./session.ts";
 import { firstLeg, type Leg } from "./client/target.ts";
 import { checkTls } from "./client/tls_options.ts";
+import { readUserHeaders } from "./client/user_headers.ts";
 
 /**
  * Options of {@linkcode connect}. Unknown names throw.
@@ -162,10 +163,11 @@ export async function connectWith<Data>(
   const resolved = checkConnectOptions(options);
   const timers = options.clock === undefined ? sharedTimers : new Timers(options.clock);
   const leg = firstLeg(url, options);
+  const attempt = new Attempt(resolved.handshakeTimeout, options.signal, timers);
+  // From here on, lest what it reserves is lost.
   const offer = resolved.compress === false
     ? null
     : new CompressionOffer(resolved.compress, timers);
-  const attempt = new Attempt(resolved.handshakeTimeout, options.signal, timers);
   try {
     const opened = await travel(
       leg,
@@ -221,23 +223,12 @@ export function checkConnectOptions<Data>(options: ConnectOptions<Data>): Resolv
   const resolved = resolveSessionOptions(options, OPTIONS);
   checkClock(options.clock);
   checkProtocols(options.protocols ?? []);
-  checkHeaders(options.headers);
+  readUserHeaders(options.headers, "Option headers");
   checkTls(options.tls);
   checkRedirects(options.redirects ?? 0);
   checkRoute(options);
   checkHttp2(options);
   return resolved;
-}
-
-/** They are read once to be checked, and once for each redirect or attempt. */
-function checkHeaders(headers: HeadersInput | undefined): void {
-  if (headers !== undefined && Symbol.iterator in headers) {
-    const iterable = headers as Iterable<unknown>;
-    if (iterable[Symbol.iterator]() as unknown === iterable) {
-      throw new TypeError("Option headers can be read only once: give a list of fields");
-    }
-  }
-  checkUserHeaders(headers);
 }
 
 function createSession<Data>(

@@ -19,8 +19,10 @@ import {
   type TcpAddr,
 } from "../mod.ts";
 import { checkConnectOptions } from "../src/client.ts";
+import { sharedContexts } from "../src/compression.ts";
 import { memoryPair } from "../src/runtime/memory.ts";
 import { runtimeName } from "../src/runtime/mod.ts";
+import { WebSocket } from "../src/web/mod.ts";
 import { startProgram } from "./programs.ts";
 import { withProxy } from "./proxies.ts";
 import { createCertificates } from "./runtime/certificates.ts";
@@ -74,6 +76,43 @@ test("an IPv6 address", async () => {
 test("headers that can be read only once are refused", async () => {
   const headers = new Headers({ "x-a": "b" }).entries();
   await assertRejects(() => connect("ws://127.0.0.1:9/", { headers }), TypeError, "only once");
+});
+
+test("a text that is no URL is shown as far as no secret can be in it", async () => {
+  const cases: [text: string, shown: string][] = [
+    ["app.example/chat?token=secret", '"app.example/chat"'],
+    ["ws://ada:se/cret@host/", "the text given (not shown: it may hold a password)"],
+    ["ws://ada:secret@exa mple/?x", "the text given (not shown: it may hold a password)"],
+  ];
+  for (const [text, shown] of cases) {
+    const message = `${shown} is not a URL`;
+    await assertRejects(() => connect(text), TypeError, `Cannot connect: ${message}`);
+    const error = assertThrows(() => new WebSocket(text), DOMException);
+    assertEquals([error.name, error.message], ["SyntaxError", message]);
+  }
+});
+
+test("R-13 every interim response is skipped, also one that nobody expects", async () => {
+  for (const status of [100, 102, 104, 199]) {
+    await withRawServer(async (connection) => {
+      await connection.send(`HTTP/1.1 ${status} Wait\r\n\r\n`);
+      await connection.upgrade();
+    }, async (url) => (await connect(url)).abort());
+  }
+});
+
+test("what compression has reserved is given back, whenever connecting fails", async () => {
+  const before = sharedContexts.contexts;
+  const compress = { contextTakeover: true };
+  const aborted = AbortSignal.abort(new Error("aborted"));
+  await assertRejects(
+    () => connect("ws://127.0.0.1:9/", { compress, signal: aborted }),
+    Error,
+    "aborted",
+  );
+  const noSignal = {} as AbortSignal;
+  await assertRejects(() => connect("ws://127.0.0.1:9/", { compress, signal: noSignal }));
+  assertEquals(sharedContexts.contexts, before);
 });
 
 describe("user information in a URL", () => {

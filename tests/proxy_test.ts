@@ -211,6 +211,42 @@ describe("an HTTP proxy", () => {
     });
   });
 
+  test("has header fields that can be read more than once", async () => {
+    const headers = new Map([["x-proxy", "yes"]]).entries();
+    const proxy = { url: "http://127.0.0.1:1", headers };
+    const options: ConnectOptions = { proxy };
+    await assertRejects(
+      () => connect("ws://a.example/", options),
+      TypeError,
+      "Option proxy.headers can be read only once",
+    );
+  });
+
+  test("is left where TLS can't begin behind it, and whoever ends before is said to have", async () => {
+    const left = Promise.withResolvers<void>();
+    const serve = async (peer: ProxyPeer): Promise<void> => {
+      await peer.readHead();
+      await peer.send(CONNECTED);
+      await peer.gone();
+      left.resolve();
+    };
+    await withProxy(serve, async (host) => {
+      const tls = { cert: "no certificate", key: "no key" };
+      await assertRejects(() => connect("wss://a.example/", { proxy: `http://${host}`, tls }));
+      await left.promise;
+    });
+    const endEarly = async (peer: ProxyPeer): Promise<void> => {
+      await peer.readHead();
+      await peer.send(CONNECTED);
+      peer.close();
+    };
+    await withProxy(endEarly, async (host) => {
+      const connecting = connect("wss://a.example/", { proxy: `http://${host}` });
+      const error = await assertRejects(() => connecting, Error);
+      assertEquals(/: (?:false|undefined|null)\b/.test(error.message), false, error.message);
+    });
+  });
+
   test("may cut its answer anywhere", async () => {
     await withServers(async (ws) => {
       const serveSlowly = async (peer: ProxyPeer): Promise<void> => {

@@ -35,7 +35,7 @@ export async function runClient(
   interrupt: AbortSignal,
 ): Promise<ExitStatus> {
   const session = await open(command, interrupt);
-  terminal.note(`Connected to ${showText(command.url)}${describeAgreement(session)}`);
+  terminal.note(`Connected to ${describeUrl(command.url)}${describeAgreement(session)}`);
 
   let sent: number | undefined;
   const leave = (): void => {
@@ -52,8 +52,7 @@ export async function runClient(
   let wrongLines = 0;
   const send = (message: string | Uint8Array): Promise<void> =>
     session.send(message).catch(() => {}); // the end is told below
-  void sendLines(lines, command, terminal, send).then(async (wrong) => {
-    wrongLines = wrong;
+  void sendLines(lines, command, terminal, send, () => wrongLines++).then(async () => {
     if (await lastsWhileOpen(silence, command.wait, session)) leave();
   });
   if (command.ping !== undefined) {
@@ -66,6 +65,12 @@ export async function runClient(
     silence.begin();
   }
   return conclude(await session.closed, sent, wrongLines, terminal);
+}
+
+/** A URL without what may be a secret: logs keep what is printed. */
+function describeUrl(text: string): string {
+  const { protocol, host, pathname } = new URL(text);
+  return showText(`${protocol}//${host}${pathname}`);
 }
 
 /** Whether `silence` lasts for so many milliseconds before the session ends. */

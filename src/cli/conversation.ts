@@ -18,16 +18,16 @@ export const MAX_MESSAGE_SIZE = 67_108_864;
 export const CLOSING = "Closing; another Ctrl-C ends at once";
 
 /**
- * Sends each line, one after the other; resolves at the end of the input with how many of them
- * could not be messages. Reading the next line waits for `send`.
+ * Sends each line, one after the other, and tells `onWrong` of each that can't be a message; resolves at
+ * the end of the input. Reading the next line waits for `send`.
  */
 export async function sendLines(
   lines: AsyncIterable<string>,
   { binary }: CommonOptions,
   terminal: Terminal,
   send: (message: string | Uint8Array) => Promise<void>,
-): Promise<number> {
-  let wrong = 0;
+  onWrong: () => void = () => {},
+): Promise<void> {
   try {
     for await (const line of lines) {
       const message = binary ? parseHex(line) : line;
@@ -35,13 +35,12 @@ export async function sendLines(
         await send(message);
         continue;
       }
-      wrong++;
+      onWrong();
       terminal.error(`Not sent, since it is not hexadecimal (--binary): ${showText(line)}`);
     }
   } catch (error) {
     terminal.error(`Cannot read standard input: ${error instanceof Error ? error.message : error}`);
   }
-  return wrong;
 }
 
 /** Tells when nothing has been going on for a while. */

@@ -52,18 +52,25 @@ function toHex({ buffer, byteOffset, byteLength }: Uint8Array): string {
   return Buffer.from(buffer, byteOffset, byteLength).toString("hex");
 }
 
+/** Neither is what would get longer than this, in characters: a peer decides how deep and how often. */
+const MAX_INDENTED = 67_108_864;
+
 const JSON_TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
 
 /**
  * JSON indented by two spaces, each token as it was (a number may have more digits than a `number`
- * holds); what is no JSON, or nested too deeply, is returned as it is.
+ * holds); what is no JSON, nested too deeply, or would get too long, is returned as it is.
  */
 export function indentJson(text: string): string {
   if (!isJson(text)) return text;
   const tokens = text.match(JSON_TOKENS) ?? [];
   const out: string[] = [];
   let depth = 0;
-  const breakLine = (): void => void out.push("\n", "  ".repeat(depth));
+  let length = 0;
+  const breakLine = (): void => {
+    out.push("\n", "  ".repeat(depth));
+    length += 1 + 2 * depth;
+  };
   for (let i = 0; i < tokens.length; i++) {
     const token = tokens[i];
     const isOpening = token === "{" || token === "[";
@@ -72,7 +79,8 @@ export function indentJson(text: string): string {
     if (isClosing) depth--;
     if (isClosing && !isEmpty) breakLine();
     out.push(token === ":" ? ": " : token);
-    if (isOpening && ++depth > MAX_DEPTH) return text;
+    length += token.length + 1;
+    if (length > MAX_INDENTED || (isOpening && ++depth > MAX_DEPTH)) return text;
     const isLineEnd = token === "," ||
       (isOpening && tokens[i + 1] !== "}" && tokens[i + 1] !== "]");
     if (isLineEnd) breakLine();

@@ -4,12 +4,13 @@
  * @module
  */
 
-import { checkUserHeaders, type HeadersInput } from "../core/headers.ts";
+import type { HeadersInput } from "../core/headers.ts";
 import { type Credentials, formatBasic, readCredentials } from "./credentials.ts";
 import { checkNames } from "../options.ts";
 import type { TlsClientOptions } from "../runtime/conn.ts";
 import { tryUrl, withoutBrackets } from "./target.ts";
 import { checkTls } from "./tls_options.ts";
+import { readUserHeaders } from "./user_headers.ts";
 
 /**
  * A proxy to connect through.
@@ -107,7 +108,7 @@ function createProxy(options: ProxyOptions, name: string): Proxy {
     hostname: withoutBrackets(url.hostname),
     port: url.port === "" ? DEFAULT_PORTS[url.protocol] : Number(url.port),
     tls: isSecure ? options.tls ?? {} : undefined,
-    headers: isHttp ? createHeaders(options.headers, credentials) : [],
+    headers: isHttp ? createHeaders(options.headers, credentials, name) : [],
     credentials,
     wantsAddresses: url.protocol === "socks5:",
   };
@@ -127,8 +128,9 @@ function parseUrl(text: string | URL, name: string): URL {
 function createHeaders(
   input: HeadersInput | undefined,
   credentials: Credentials | null,
+  name: string,
 ): [name: string, value: string][] {
-  const headers = checkUserHeaders(input);
+  const headers = readUserHeaders(input, `${name}.headers`);
   const isGiven = headers.some(([name]) => name.toLowerCase() === "proxy-authorization");
   if (credentials !== null && !isGiven) {
     headers.push(["Proxy-Authorization", formatBasic(credentials)]);

@@ -23,13 +23,10 @@ export interface Target {
   readonly credentials: Credentials | null;
 }
 
-/** Throws a `TypeError` for what is no WebSocket URL; it shows no password. */
+/** Throws a `TypeError` for what is no WebSocket URL; it shows no password, and no query. */
 export function parseTarget(text: string | URL): Target {
   const url = tryUrl(text);
-  if (url === null) {
-    const shown = String(text).replace(/\/\/[^/?#]*@/, "//…@").slice(0, 200);
-    throw new TypeError(`Cannot connect: ${JSON.stringify(shown)} is not a URL`);
-  }
+  if (url === null) throw new TypeError(`Cannot connect: ${showNoUrl(String(text))} is not a URL`);
   const isSecure = url.protocol === "wss:" || url.protocol === "https:";
   if (!isSecure && url.protocol !== "ws:" && url.protocol !== "http:") {
     throw new TypeError(
@@ -58,6 +55,12 @@ export function tryUrl(text: string | URL, base?: string): URL | null {
   } catch {
     return null;
   }
+}
+
+/** What an error may show of a text that is no URL: nobody can tell where a password in it would end. */
+export function showNoUrl(text: string): string {
+  if (text.includes("@")) return "the text given (not shown: it may hold a password)";
+  return JSON.stringify(text.split(/[?#]/, 1)[0].slice(0, 200));
 }
 
 /** The hostname of a URL as a name or IP address. */

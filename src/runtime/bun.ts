@@ -126,12 +126,17 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 export async function dial(options: DialOptions): Promise<Conn> {
   const { hostname, port, unix, tls } = options;
   const dialling = new Dialling(options);
-  bun.connect({
-    ...(unix === undefined ? { hostname, port } : { unix }),
-    tls: tls && clientTls(options),
-    allowHalfOpen: true,
-    socket: dialling.handlers,
-  }).catch((error) => dialling.fail(error));
+  try {
+    bun.connect({
+      ...(unix === undefined ? { hostname, port } : { unix }),
+      tls: tls && clientTls(options),
+      allowHalfOpen: true,
+      socket: dialling.handlers,
+    }).catch((error) => dialling.fail(error));
+  } catch (error) {
+    dialling.giveUp();
+    throw error;
+  }
   return await dialling.conn;
 }
 
@@ -167,8 +172,16 @@ export async function startTls(conn: Conn, options: DialOptions): Promise<Conn> 
   if (conn.isSecure) throw new TypeError("Cannot start TLS: Bun has no TLS within TLS");
   const dialling = new Dialling(options);
   const upgrade = { tls: clientTls(options), socket: dialling.handlers };
-  const [, secured] = conn.detach().upgradeTLS(upgrade);
-  dialling.adopt(secured);
+  const socket = conn.detach();
+  try {
+    const pair = socket.upgradeTLS(upgrade);
+    if (pair === undefined) throw new Error("The connection was closed before TLS could begin");
+    dialling.adopt(pair[1]);
+  } catch (error) {
+    dialling.giveUp();
+    socket.terminate();
+    throw error;
+  }
   return await dialling.conn;
 }
 

@@ -47,6 +47,11 @@ export class Dialling {
     socket.data = new BunSocket(socket, unix !== undefined, tls !== undefined);
   }
 
+  /** Nothing will come of it, since Bun has refused at once. */
+  giveUp(): void {
+    this.#settle();
+  }
+
   /** Rejects, if there is no connection yet; behind that the end is the socket's own matter. */
   fail(error: unknown): void {
     const { hostname, port, unix } = this.#options;

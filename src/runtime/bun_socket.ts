@@ -23,7 +23,8 @@ export interface Socket {
   resume(): void;
   setNoDelay(on: boolean): void;
   getCipher(): { readonly name: string | null };
-  upgradeTLS(options: object): [raw: Socket, secured: Socket];
+  /** Nothing where the connection has gone. */
+  upgradeTLS(options: object): [raw: Socket, secured: Socket] | undefined;
 }
 
 /** What Bun calls when something happens to a socket. */

@@ -265,18 +265,22 @@ async function handshake(
   signal: AbortSignal | undefined,
 ): Promise<DenoConn> {
   let secured = conn;
-  const abort = (): void => secured.close();
-  signal?.addEventListener("abort", abort, { once: true });
-  try {
-    secured = await start();
-    await secured.handshake?.();
-    return secured;
-  } catch (error) {
+  const abort = (): void => {
     try {
       secured.close();
     } catch {
-      // The failed handshake, or the abort, has closed it.
+      // It is closed, or TLS is about to take it over.
     }
+  };
+  signal?.addEventListener("abort", abort, { once: true });
+  try {
+    signal?.throwIfAborted();
+    secured = await start();
+    signal?.throwIfAborted();
+    await secured.handshake?.();
+    return secured;
+  } catch (error) {
+    abort();
     throw error;
   } finally {
     signal?.removeEventListener("abort", abort);

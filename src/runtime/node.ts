@@ -128,12 +128,14 @@ function establish(options: DialOptions, start: () => net.Socket): Promise<Conn>
       signal?.removeEventListener("abort", abort);
       reject(systemError("connect to", options, error));
     };
+    // A peer may end the TLS handshake without an error.
+    const closed = (): void => fail(new Error("the connection was closed"));
     signal?.addEventListener("abort", abort, { once: true });
     socket.on("error", fail);
-    socket.once("close", fail); // a peer may end the TLS handshake without an error
+    socket.once("close", closed);
     socket.once(ready, () => {
       signal?.removeEventListener("abort", abort);
-      socket.off("close", fail);
+      socket.off("close", closed);
       resolve(new NodeSocket(socket));
     });
   });

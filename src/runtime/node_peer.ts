@@ -18,7 +18,7 @@ export function clientTls(
   const name = secure.serverName ?? hostname ?? "localhost";
   return {
     ALPNProtocols: [protocol],
-    ca: caCerts === undefined ? undefined : [...tls.rootCertificates, ...caCerts],
+    ca: caCerts === undefined ? undefined : [...trustedCerts(), ...caCerts],
     cert,
     key,
     rejectUnauthorized: !secure.dangerouslyAcceptAnyCertificate,
@@ -26,6 +26,12 @@ export function clientTls(
     servername: net.isIP(name) === 0 ? name : "",
     checkServerIdentity: (_, certificate) => tls.checkServerIdentity(name, certificate),
   };
+}
+
+/** What is trusted by default, also by `NODE_EXTRA_CA_CERTS` and `--use-system-ca` where they can be asked. */
+function trustedCerts(): readonly string[] {
+  const { getCACertificates } = tls as { getCACertificates?: typeof tls.getCACertificates };
+  return getCACertificates?.("default") ?? tls.rootCertificates;
 }
 
 /** The address of the peer of a socket that is connected. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { showNoUrl } from "../client/target.ts";
 import { isToken } from "../core/headers.ts";
 
 let base: URL | undefined;
@@ -40,8 +41,7 @@ export function baseOrigin(): string | undefined {
  */
 export function parseWebSocketUrl(text: string): URL {
   const url = tryUrl(text);
-  const shown = JSON.stringify(text.slice(0, 200));
-  if (url === null) throw syntaxError(`${shown} is not a URL`);
+  if (url === null) throw syntaxError(`${showNoUrl(text)} is not a URL`);
   if (url.protocol === "http:") url.protocol = "ws:";
   if (url.protocol === "https:") url.protocol = "wss:";
   if (url.protocol !== "ws:" && url.protocol !== "wss:") {

@@ -4,6 +4,7 @@ import { serve, type TcpAddr } from "../../mod.ts";
 import { type ClientCommand, parseCommand } from "../../src/cli/arguments.ts";
 import { runClient } from "../../src/cli/client.ts";
 import { sendLines } from "../../src/cli/conversation.ts";
+import { ExitStatus } from "../../src/cli/failure.ts";
 import { type Output, Terminal } from "../../src/cli/terminal.ts";
 
 /** An output whose reader does not read before `open()`. */
@@ -54,7 +55,7 @@ describe("sendLines()", () => {
       assertEquals([taken, sent.length], [i, i]);
       goOn!();
     }
-    assertEquals(await done, 0);
+    await done;
     assertEquals(sent, ["1", "2", "3"]);
   });
 
@@ -73,9 +74,35 @@ describe("sendLines()", () => {
     };
     const terminal = new Terminal({ stdout: new Gate(), stderr, hasColours: false });
     const command = clientCommand("ws://x/", "--binary");
-    assertEquals(await sendLines(lines(), command, terminal, () => Promise.resolve()), 1);
+    let wrong = 0;
+    await sendLines(lines(), command, terminal, () => Promise.resolve(), () => wrong++);
+    assertEquals(wrong, 1);
     assertStringIncludes(printed, "(--binary): x\nCannot read standard input: It broke\n");
   });
+});
+
+test("a line that can't be sent counts, though the server is the first to close", async () => {
+  const isPrinted = Promise.withResolvers<void>();
+  const server = await serve({ port: 0 }, () => isPrinted.promise);
+  const { port } = server.addr as TcpAddr;
+  async function* lines() {
+    yield "no hexadecimal";
+    isPrinted.resolve();
+    await new Promise<never>(() => {}); // the input goes on
+  }
+  const command = clientCommand(`ws://ada:secret@127.0.0.1:${port}/x?token=1`, "--binary");
+  let printed = "";
+  const stderr = {
+    write(text: string, done: () => void) {
+      printed += text;
+      done();
+    },
+  };
+  const terminal = new Terminal({ stdout: new Gate(), stderr, hasColours: false });
+  const status = await runClient(command, terminal, lines(), new AbortController().signal);
+  assertEquals(status, ExitStatus.Usage);
+  assertStringIncludes(printed, `Connected to ws://127.0.0.1:${port}/x\n`);
+  await server.shutdown();
 });
 
 test("a server waits when nobody reads what the client prints", async () => {

@@ -90,6 +90,11 @@ describe("indentJson()", () => {
     assertEquals(indentJson(nested(100_000)), nested(100_000));
   });
 
+  test("leaves alone what indenting makes longer than any message", () => {
+    const text = `${"[".repeat(100)}${"1,".repeat(350_000)}1${"]".repeat(100)}`;
+    assertEquals(indentJson(text) === text, true);
+  });
+
   test("copes with long strings", () => {
     const text = `"${"\\u0041x".repeat(1_000_000)}"`;
     assertEquals(indentJson(`[${text}]`), `[\n  ${text}\n]`);
