@@ -187,9 +187,10 @@ async function writeBody(
   reader: BodyStream | undefined,
   timers: Timers,
 ): Promise<void> {
-  const first: Chunk = await reader?.read() ?? { done: true, value: undefined };
+  const first: Chunk = await reader?.read().then(checkChunk) ?? { done: true, value: undefined };
   if (reader === undefined || first.done) return await write(head("content-length", "0"));
-  let next = reader.read();
+  const read = (): Promise<Chunk> => reader.read().then(checkChunk);
+  let next = read();
   next.catch(() => {}); // awaited below
   const isAll = await Promise.race([
     next.then(({ done }) => done),
@@ -200,11 +201,17 @@ async function writeBody(
   }
   await write(concat([head("transfer-encoding", "chunked"), encodeChunk(first.value)]));
   for (let chunk = await next; !chunk.done; chunk = await next) {
-    next = reader.read();
+    next = read();
     next.catch(() => {});
     if (chunk.value.length > 0) await write(encodeChunk(chunk.value));
   }
   await write(encodeText("0\r\n\r\n"));
+}
+
+/** Throws for what a stream of the user's brings in place of bytes. */
+function checkChunk(chunk: Chunk): Chunk {
+  if (chunk.done || (chunk.value as unknown) instanceof Uint8Array) return chunk;
+  throw new TypeError("The response's body is a stream of something else than Uint8Arrays");
 }
 
 function encodeChunk(bytes: Uint8Array): Uint8Array {

@@ -19,6 +19,9 @@ export interface KeepaliveOwner {
   onSilence(interval: number, timeout: number): void;
 }
 
+/** The payload of a ping whose answer means nothing: numbers begin with 1. */
+const UNCOUNTED = new Uint8Array(4);
+
 const NEVER = { interval: Infinity, timeout: Infinity };
 
 interface PendingPing {
@@ -118,17 +121,28 @@ export class Keepalive {
     checkKeepalive = (keepalive) => keepalive.#check();
   }
 
+  /**
+   * Answers would not be read: silence proves nothing. But a ping may show that the connection is gone, and
+   * tells those on the way that it is not.
+   */
+  #checkUnread(now: number): void {
+    this.#lastReceived = now;
+    this.#pingedAt = null;
+    this.#owner.sendPing(UNCOUNTED);
+    this.#arm(this.#limits.interval);
+  }
+
   /** Looks at the clock only when a timer fires: a received byte costs no timer. */
   #check(): void {
     const { timers, isReadingHeld } = this.#owner;
     const { interval, timeout } = this.#limits;
-    if (isReadingHeld) this.received();
     const now = timers.now();
+    if (isReadingHeld) return this.#checkUnread(now);
     if (this.#pingedAt !== null && this.#lastReceived >= this.#pingedAt) this.#pingedAt = null;
     const quiet = now - this.#lastReceived;
     if (this.#pingedAt !== null) {
       const left = timeout - (now - this.#pingedAt);
-      if (left > 0) this.#arm(left);
+      if (left > 0) this.#arm(Math.min(left, interval)); // a late answer makes the next one due
       else this.#owner.onSilence(interval, timeout);
     } else if (quiet < interval) {
       this.#arm(interval - quiet);

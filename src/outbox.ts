@@ -157,7 +157,7 @@ export class Outbox {
   /** Whether senders have to wait. */
   get isFull(): boolean {
     const { protocol, options } = this.#owner;
-    return protocol.bufferedAmount >= options.limits.sendHighWaterMark;
+    return protocol.backlog >= options.limits.sendHighWaterMark;
   }
 
   /** Writes nothing more; those who wait are told `why`. */

@@ -385,7 +385,7 @@ export class SessionEngine<Session> implements Owner {
   #problemWithSending(): Error | null {
     if (!this.canSend) return this.#closedError("send");
     const { maxSendBacklog } = this.options.limits;
-    if (this.protocol.bufferedAmount < maxSendBacklog) return null;
+    if (this.protocol.backlog < maxSendBacklog) return null;
     this.#closing.over(
       new RangeError(`The backlog has reached ${maxSendBacklog} bytes (limits.maxSendBacklog)`),
     );

@@ -33,8 +33,9 @@ export function end(stream: number): number[] {
   return frame(DATA, 1, stream, []);
 }
 
-export function reset(stream: number): number[] {
-  return frame(RST_STREAM, 0, stream, [0, 0, 0, 8]);
+/** Ends a stream, by default since nobody needs it any more (CANCEL). */
+export function reset(stream: number, code = 8): number[] {
+  return frame(RST_STREAM, 0, stream, [0, 0, 0, code]);
 }
 
 /** Lets the server send 64 KiB more, on a stream or (0) on all of them together. */

@@ -42,7 +42,9 @@ const requests: [what: string, fields: Readonly<Record<string, string>>][] = [
 describe("attach() to a server of node:http2", () => {
   for (const [what, fields] of requests) {
     test(`${what}, reset in the same piece, is nobody's error`, async () => {
-      assertEquals(await reportedFor([...headers(1, fields), ...reset(1)]), []);
+      for (const code of [8, 0]) {
+        assertEquals(await reportedFor([...headers(1, fields), ...reset(1, code)]), []);
+      }
     });
 
     test(`${what}, its connection ended in the same piece, is nobody's error`, async () => {

@@ -743,6 +743,27 @@ describe("serve()", () => {
     );
   });
 
+  test("a fetch whose body is no stream of bytes is an error of its own", async () => {
+    for (const parts of [["text"], [new Uint8Array(1), "text"], [[1, 2]]]) {
+      const errors: unknown[] = [];
+      const body = new ReadableStream({
+        start(controller) {
+          for (const part of parts) controller.enqueue(part);
+          controller.close();
+        },
+      });
+      const options = { fetch: () => new Response(body), onError: (e: unknown) => errors.push(e) };
+      await withServer(options, echo, async (server) => {
+        const peer = await RawPeer.connect(server.addr);
+        await peer.send(PLAIN);
+        while (errors.length === 0) await pause();
+        peer.close();
+      });
+      assertEquals(errors.map((error) => error instanceof TypeError), [true]);
+      assertStringIncludes(String(errors[0]), "Uint8Array");
+    }
+  });
+
   test("a fetch that returns no proper response is an error of its own, and answered 500", async () => {
     for (const result of [undefined, "text", Response.error()]) {
       const errors: unknown[] = [];

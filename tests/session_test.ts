@@ -175,6 +175,44 @@ describe("flow control", () => {
     });
   }
 
+  test("M-10 messages without a byte are a backlog, too", async () => {
+    for (const text of ["", "a"]) {
+      const { session, peer } = sessionAndPeer("server", {
+        memory: { highWaterMark: 1 }, // the peer reads nothing
+        handlers: { message: (session, message) => session.send(message) },
+      });
+      const frame = encodeFrame({ opcode: 1, payload: new TextEncoder().encode(text), mask: MASK });
+      const frames = joinBytes(...Array(1000).fill(frame));
+      let taken = 0;
+      let isTaken = true;
+      while (isTaken && taken < 200) {
+        isTaken = false;
+        const count = (): void => {
+          isTaken = true;
+          taken++;
+        };
+        void peer.write(frames).then(count, () => {}); // the session ends at last
+        for (let rounds = 0; !isTaken && rounds < 100; rounds++) await settle();
+      }
+      assert(taken > 10 && taken < 50, `${taken} thousand messages of ${text.length} bytes`);
+      session.abort();
+    }
+  });
+
+  test("M-10 nobody can send more of them than the cap allows", async () => {
+    const { session } = sessionAndPeer("server", {
+      memory: { highWaterMark: 1 },
+      limits: { maxSendBacklog: 100_000 },
+    });
+    let count = 0;
+    while (session.state === "open" && count < 200_000) {
+      session.send("");
+      count++;
+    }
+    assertEquals(count, 50_001);
+    assertEquals((await session.closed).code, 1006);
+  });
+
   test("M-9 a backlog at its cap ends the session, never a silent drop", async () => {
     const { session } = sessionAndPeer("server", {
       memory: { highWaterMark: 1 },

@@ -207,6 +207,40 @@ describe("T-2 T-3 keepalive", () => {
     assert(error instanceof TimeoutError);
   });
 
+  test("goes on where a late answer has no limit", async () => {
+    const { session, peer, clock } = sessionAndPeer("server", {
+      keepalive: { interval: 5000, timeout: Infinity },
+    });
+    assertEquals((await assertSettlesAt(clock, 5000, peer.read()))![0], 0x89);
+    await clock.advance(12_000); // the answer is late
+    await peer.write(hex("8a80 00000000"));
+    const next = peer.read();
+    await clock.advance(10_000);
+    assertEquals((await next)![0], 0x89);
+    session.abort();
+  });
+
+  test("goes on while the session is not read, but judges nobody", async () => {
+    const { session, peer, clock } = sessionAndPeer("server", { limits: { receiveQueue: 1 } });
+    await peer.write(hex("8180 00000000 8180 00000000 8180 00000000"));
+    for (let i = 0; i < 5; i++) {
+      assertEquals((await assertSettlesAt(clock, 25_000, peer.read()))![0], 0x89);
+    }
+    assertEquals(session.state, "open");
+    assertEquals(await session.receive(), "");
+    session.abort();
+  });
+
+  test("notices that the connection is gone, though the session is not read", async () => {
+    const { session, peer, clock } = sessionAndPeer("server", { limits: { receiveQueue: 1 } });
+    await peer.write(hex("8180 00000000 8180 00000000 8180 00000000"));
+    await clock.advance(1000);
+    peer.reset();
+    await clock.advance(25_000 + 10_000); // a ping, and the time for what the peer may have sent
+    assertEquals(((await outcome(session.closed)) as CloseStatus).code, 1006);
+    assertEquals(clock.pending, 0);
+  });
+
   test("is not put off by what we send", async () => {
     const { session, peer, clock } = sessionAndPeer("server", { memory: { highWaterMark: 1e6 } });
     const closed = assertSettlesAt(clock, 45_000, session.closed, () => session.send("a"));

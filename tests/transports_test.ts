@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { mkdtempSync, rmSync } from "node:fs";
+import net from "node:net";
 import { tmpdir } from "node:os";
 import { test } from "node:test";
 import {
@@ -15,7 +16,7 @@ import {
   type WebSocketSession,
 } from "../mod.ts";
 import { MemoryListener } from "../src/runtime/memory.ts";
-import { dial, listen } from "../src/runtime/mod.ts";
+import { dial, listen, runtimeName } from "../src/runtime/mod.ts";
 import { createCertificates } from "./runtime/certificates.ts";
 
 const { ca, cert, key } = await createCertificates();
@@ -88,6 +89,26 @@ test("a Unix socket", async () => {
   while (server.sessions.size === 0) await pause();
   assertEquals([...server.sessions.values()][0].remoteAddr?.transport, "unix");
   await expectEcho(session);
+  await server.shutdown();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test("TLS over a Unix socket, several at a time", { skip: runtimeName !== "node" }, async () => {
+  const folder = mkdtempSync(`${tmpdir()}/twoway-`);
+  const unix = `${folder}/socket`;
+  const server = await serve({ unix, tls: { cert, key }, handshakeTimeout: 500 }, echo);
+  const options = { unix, tls: { caCerts: [ca] } };
+  const clients = Array.from({ length: 5 }, () => connect("wss://localhost/", options));
+  const stranger = net.connect(unix); // its end is nobody else's
+  await new Promise((resolve) => stranger.once("connect", resolve));
+  const late = connect("wss://localhost/", options);
+  stranger.destroy();
+  const sessions = await Promise.all([...clients, late]);
+  await new Promise((resolve) => setTimeout(resolve, 700)); // no handshake is left to time out
+  for (const [number, session] of sessions.entries()) {
+    await session.send(`${number}`);
+    assertEquals(await session.receive(), `${number}`);
+  }
   await server.shutdown();
   rmSync(folder, { recursive: true, force: true });
 });

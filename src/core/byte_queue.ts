@@ -43,6 +43,12 @@ export class ByteQueue {
   /** Bytes of the first piece handed out by `take()` and not yet reported by `taken()`. */
   #underWay = 0;
   #payloadSize = 0;
+  #size = 0;
+
+  /** Bytes in the queue, of frames and all. */
+  get size(): number {
+    return this.#size;
+  }
 
   /** Message bytes in the queue, without framing; a message counts until all of it has left. */
   get payloadSize(): number {
@@ -74,6 +80,7 @@ export class ByteQueue {
     piece.used += size;
     piece.payload += payload;
     this.#payloadSize += payload;
+    this.#size += size;
     return at;
   }
 
@@ -94,6 +101,7 @@ export class ByteQueue {
       last.used = last.bytes.length;
       last.payload += payload;
       this.#payloadSize += payload;
+      this.#size += bytes.length;
       return;
     }
     if (!isLong && this.#first !== null) {
@@ -113,13 +121,15 @@ export class ByteQueue {
       next: null,
     });
     this.#payloadSize += payload;
+    this.#size += bytes.length;
   }
 
   /** Puts whole frames in front of everything; only while {@linkcode ByteQueue.isAtBoundary}. */
   prepend(bytes: Uint8Array): void {
     const first = this.#first;
     const { length } = bytes;
-    if (first === null || first.used >= SHARE_FROM) {
+    this.#size += length;
+    if (first === null || first.used >= SHARE_FROM || first.used + length > MAX_WRITE_SIZE) {
       const piece = {
         bytes,
         used: length,
@@ -162,6 +172,7 @@ export class ByteQueue {
     const piece = this.#first;
     if (piece === null) return;
     this.#sent += this.#underWay;
+    this.#size -= this.#underWay;
     this.#underWay = 0;
     if (this.#sent < piece.used) return;
     this.#payloadSize -= piece.payload;
@@ -181,6 +192,7 @@ export class ByteQueue {
     this.#sent = 0;
     this.#underWay = 0;
     this.#payloadSize = 0;
+    this.#size = 0;
   }
 
   #open(size: number, inside: boolean): Piece {

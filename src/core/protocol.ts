@@ -196,6 +196,25 @@ export class Protocol {
     return this.#sender.bufferedAmount;
   }
 
+  /**
+   * What all that is queued takes, in bytes: the same with framing, and control frames, too. Limits go by
+   * it, since empty messages have no bytes of their own.
+   *
+   * @example
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import { Protocol } from "@twoway/websocket/core";
+   *
+   * const limits = { maxMessageSize: 1000, maxFragments: 10, maxPendingPongs: 10 };
+   * const protocol = new Protocol({ role: "server", limits });
+   * protocol.sendMessage("");
+   * assertEquals([protocol.bufferedAmount, protocol.backlog], [0, 2]);
+   * ```
+   */
+  get backlog(): number {
+    return this.#sender.backlog;
+  }
+
   /** Whether received bytes wait for {@linkcode Protocol.next}, or are being inflated. */
   get hasInput(): boolean {
     return this.#receiver.hasInput;

@@ -20,6 +20,9 @@ import { encodeFrame, FIN, writeFrame } from "./whole_frame.ts";
 /** Texts up to this length are encoded character by character: a call of the encoder costs more. */
 const MAX_ASCII = 125;
 
+/** Bytes that a message takes while it waits for the compressor, besides its payload. */
+const WAITING_COST = 64;
+
 /** What a {@linkcode Sender} needs to know. */
 export interface SenderOptions {
   /** Gives a fresh masking key for each frame (client); `null` sends unmasked (server). */
@@ -69,6 +72,15 @@ export class Sender {
   /** Message bytes queued and not yet reported as written, without framing. */
   get bufferedAmount(): number {
     return this.#queue.payloadSize + this.#waitingSize;
+  }
+
+  /**
+   * What all that is queued takes, in bytes: frames with their headers, and some for each message that
+   * waits for a compressor. Also empty messages are bounded by it.
+   */
+  get backlog(): number {
+    const waiting = this.#waiting?.length ?? 0;
+    return this.#queue.size + this.#waitingSize + waiting * WAITING_COST;
   }
 
   /**

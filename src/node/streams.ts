@@ -66,7 +66,7 @@ export class StreamListener {
     } else if (this.#server.listenerCount("stream") === 1) {
       // Without us `node:http2` would say so itself.
       stream.on("error", () => {});
-      if (stream.destroyed) return; // its connection ended with the bytes that brought it
+      if (stream.destroyed || stream.closed) return; // reset, or gone, with the bytes that brought it
       stream.respond({ ":status": isExtendedConnect(toFields(raw)) ? 501 : 404 }, {
         endStream: true,
       });
@@ -76,6 +76,7 @@ export class StreamListener {
   /** Of servers with a listener for `request`: without this one, `node:http2` refuses every CONNECT. */
   readonly #onConnect = (request: Http2ServerRequest, response: Http2ServerResponse): void => {
     if (isWebSocket(request.rawHeaders) || this.#server.listenerCount("connect") > 1) return;
+    if (request.stream.destroyed || request.stream.closed) return;
     response.writeHead(":protocol" in request.headers ? 501 : 405);
     response.end();
   };

@@ -6,7 +6,6 @@
 
 import type net from "node:net";
 import tls from "node:tls";
-import { ChurnMap } from "../churn_map.ts";
 import type { AcceptQueue } from "./accept_queue.ts";
 import type { Addr, Conn, ConnFlow, ConnSink } from "./conn.ts";
 import { remoteAddr } from "./node_peer.ts";
@@ -17,36 +16,32 @@ import { NodeSocket } from "./node_socket.ts";
  * `secureConnection` and `tlsClientError` tell later what has become of it.
  */
 export function createTlsServer(options: tls.TlsOptions, queue: AcceptQueue): tls.Server {
-  const pending = new ChurnMap<string, PendingTls>();
+  const pending = new WeakMap<net.Socket, PendingTls>();
   // The 120 s after which Node gives up by itself would not close the socket.
   const server = tls.createServer({ ...options, ALPNProtocols: ["http/1.1"] });
   server.on("connection", (socket: net.Socket) => {
-    const key = peerKey(socket);
     const conn = new PendingTls(socket);
-    pending.set(key, conn);
-    socket.once("close", () => {
-      pending.delete(key);
-      conn.fail(new Error("The connection ended in the TLS handshake"));
-    });
+    pending.set(socket, conn);
+    socket.once("close", () => conn.fail(new Error("The connection ended in the TLS handshake")));
     queue.push(conn);
   });
   server.on("secureConnection", (socket) => {
-    const conn = pending.get(peerKey(socket));
-    pending.delete(peerKey(socket));
+    const conn = pending.get(rawOf(socket));
     // Not before: a server that lets its peers half-close is not told of those that leave early.
     socket.allowHalfOpen = true;
     if (conn === undefined) socket.destroy();
     else conn.open(socket);
   });
   server.on("tlsClientError", (error, socket) => {
-    pending.get(peerKey(socket))?.fail(error);
+    pending.get(rawOf(socket))?.fail(error);
     socket.destroy();
   });
   return server;
 }
 
-function peerKey({ remoteAddress, remotePort }: net.Socket): string {
-  return `${remoteAddress} ${remotePort}`;
+/** What TLS goes over. Node keeps it there for itself; by the peers' addresses, Unix sockets are all one. */
+function rawOf(socket: net.Socket): net.Socket {
+  return (socket as net.Socket & { readonly _parent?: net.Socket })._parent ?? socket;
 }
 
 /** A Conn whose TLS handshake is under way. */

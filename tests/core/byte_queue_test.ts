@@ -372,6 +372,21 @@ describe("ByteQueue", () => {
     for (const other of queues) takeAll(other);
   });
 
+  test("prepends more than goes into one write, and knows how many bytes there are", () => {
+    const queue = new ByteQueue();
+    append(queue, seededBytes(100, 1), 0);
+    const long = seededBytes(MAX_WRITE_SIZE - 50, 2);
+    queue.prepend(long);
+    queue.appendShared(seededBytes(SHARED, 3), SHARED);
+    const whole = joinBytes(long, seededBytes(100, 1), seededBytes(SHARED, 3));
+    assertEquals([queue.size, queue.payloadSize], [whole.length, SHARED]);
+    const first = queue.take()!.slice();
+    queue.taken();
+    assertEquals(queue.size, whole.length - first.length);
+    assertEquals(joinBytes(first, ...takeAll(queue)), whole);
+    assertEquals([queue.size, queue.isEmpty], [0, true]);
+  });
+
   test("abandon() forgets everything, and nobody gets the buffer that is under way", () => {
     const before = sharedBuffers.used;
     const queue = new ByteQueue();
