@@ -159,7 +159,7 @@ export interface SessionOptions {
   readonly handshakeTimeout?: number;
   /** For the closing handshake and the end of the connection. @default {10_000} */
   readonly closeTimeout?: number;
-  /** For the transport to take some bytes of what is written. @default {30_000} */
+  /** For the transport to take one write as a whole, which is at most 256 KiB. @default {30_000} */
   readonly writeStallTimeout?: number;
 }
 

@@ -23,7 +23,7 @@ export interface OutboxOwner {
   onDrained(): void;
   /** The transport does not take any more. */
   onWriteError(error: unknown): void;
-  /** The transport took nothing of one write, of at most 256 KiB, for `writeStallTimeout`. */
+  /** The transport did not take one write, of at most 256 KiB, within `writeStallTimeout`. */
   onStall(): void;
 }
 

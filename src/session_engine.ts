@@ -252,7 +252,10 @@ export class SessionEngine<Session> implements Owner {
 
   onStall(): void {
     const { writeStallTimeout } = this.options;
-    this.#timedOut(`The peer accepted no bytes for ${writeStallTimeout} ms`, "writeStallTimeout");
+    this.#timedOut(
+      `The peer took more than ${writeStallTimeout} ms for one write`,
+      "writeStallTimeout",
+    );
   }
 
   // For the keepalive.

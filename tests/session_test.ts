@@ -704,7 +704,7 @@ describe("timers", () => {
     assert(status.error instanceof TimeoutError);
     assertEquals(
       status.error.message,
-      "The peer accepted no bytes for 30000 ms (writeStallTimeout)",
+      "The peer took more than 30000 ms for one write (writeStallTimeout)",
     );
     await assertRejects(() => send, ClosedError);
   });
