@@ -7,6 +7,7 @@ import tls from "node:tls";
 import { describe, test } from "node:test";
 import { connect, type ConnectOptions, HandshakeError, type WebSocketSession } from "../mod.ts";
 import { attach, type AttachOptions } from "../src/node.ts";
+import { answer, asksForStream, end, pingFrame, settings, settingsAck } from "./http2_raw_peer.ts";
 import { certificates, type RunningServer, startHttp2 } from "./http2_servers.ts";
 
 const trust = { caCerts: [certificates.ca] };
@@ -168,6 +169,33 @@ describe("connect() over HTTP/2", () => {
       await running.close();
     });
   }
+
+  test("a connection of its own ends, though the server does not hang up", async () => {
+    const gone = Promise.withResolvers<void>();
+    const server = net.createServer({ allowHalfOpen: true }, (socket) => {
+      const send = (bytes: number[]): void => void socket.write(Uint8Array.from(bytes));
+      send(settings([[8, 1]])); // SETTINGS_ENABLE_CONNECT_PROTOCOL
+      send(settingsAck());
+      let received: number[] = [];
+      socket.on("data", (bytes) => {
+        received = [...received, ...bytes];
+        if (!asksForStream(received)) return;
+        received = [];
+        send([...answer(1, "403"), ...end(1)]);
+      });
+      const chatter = setInterval(() => send(pingFrame()), 20); // whatever it is told
+      socket.on("error", () => {}).once("close", () => {
+        clearInterval(chatter);
+        gone.resolve();
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as net.AddressInfo;
+    const connecting = connect(`ws://127.0.0.1:${port}/`, { http2: true });
+    assertEquals((await assertRejects(() => connecting, HandshakeError)).status, 403);
+    await gone.promise;
+    await new Promise((resolve) => server.close(resolve));
+  });
 
   test("GOAWAY leaves open sessions alone, and lets no more begin", async () => {
     await withShared(async (url, http2, { sessions }) => {

@@ -4,7 +4,7 @@ import net from "node:net";
 import { latin1 } from "./latin1.ts";
 
 const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-const [DATA, HEADERS, RST_STREAM, SETTINGS, GOAWAY, WINDOW_UPDATE] = [0, 1, 3, 4, 7, 8];
+const [DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE] = [0, 1, 3, 4, 6, 7, 8];
 
 /** A frame as its header says: 24 bits of length, of which 16 are used. */
 export function frame(
@@ -36,6 +36,33 @@ export function end(stream: number): number[] {
 /** Ends a stream, by default since nobody needs it any more (CANCEL). */
 export function reset(stream: number, code = 8): number[] {
   return frame(RST_STREAM, 0, stream, [0, 0, 0, code]);
+}
+
+/** What an end of the connection wants of the other, numbers below 256. */
+export function settings(values: readonly [id: number, value: number][]): number[] {
+  return frame(SETTINGS, 0, 0, values.flatMap(([id, value]) => [0, id, 0, 0, 0, value]));
+}
+
+export function settingsAck(): number[] {
+  return frame(SETTINGS, 1, 0, []);
+}
+
+export function pingFrame(): number[] {
+  return frame(PING, 0, 0, Array(8).fill(0));
+}
+
+/** A response's head. */
+export function answer(stream: number, status: string): number[] {
+  return headers(stream, { ":status": status });
+}
+
+/** Whether a request is among what a client has sent, from its first byte on. */
+export function asksForStream(received: readonly number[]): boolean {
+  for (let at = PREFACE.length; at + 9 <= received.length;) {
+    if (received[at + 3] === HEADERS) return true;
+    at += 9 + received[at] * 65_536 + received[at + 1] * 256 + received[at + 2];
+  }
+  return false;
 }
 
 /** Lets the server send 64 KiB more, on a stream or (0) on all of them together. */

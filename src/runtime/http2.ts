@@ -6,6 +6,7 @@
  */
 
 import http2 from "node:http2";
+import type { Socket } from "node:net";
 import { systemError } from "./address.ts";
 import type { DialOptions } from "./conn.ts";
 import { guardSession, guardStream } from "./deno_http2.ts";
@@ -13,14 +14,18 @@ import type { Http2Answer, Http2Client, Http2Field, Http2Session } from "./http2
 import { Http2Conn, toFields, toHeaders } from "./http2_stream.ts";
 import { clientTls } from "./node_peer.ts";
 
+/** What a server gets to close a connection that is over, in ms; `node:http2` waits for it without end. */
+const LINGER = 1000;
+
 /** See {@linkcode Http2Client}. */
 class NodeHttp2Client implements Http2Client {
   readonly #session: http2.ClientHttp2Session;
-  readonly #isShared: boolean;
+  /** What it goes over, if it is ours; `null` where others share it. */
+  readonly #socket: Socket | null;
 
-  constructor(session: http2.ClientHttp2Session, isShared: boolean) {
+  constructor(session: http2.ClientHttp2Session, socket: Socket | null) {
     this.#session = session;
-    this.#isShared = isShared;
+    this.#socket = socket;
   }
 
   get isSecure(): boolean {
@@ -38,7 +43,7 @@ class NodeHttp2Client implements Http2Client {
       signal.throwIfAborted();
       const stream = this.#session.request(toHeaders(fields), { endStream: false });
       guardStream(stream); // before there is an answer, too
-      if (!this.#isShared) stream.once("close", () => this.#session.close());
+      if (this.#socket !== null) stream.once("close", () => this.close());
       let failure = new Error("The HTTP/2 stream was closed without an answer");
       // It stays: without a listener a reset would end the process.
       stream.on("error", (error: Error) => failure = error);
@@ -65,8 +70,16 @@ class NodeHttp2Client implements Http2Client {
   }
 
   close(): void {
-    if (!this.#isShared) this.#session.destroy();
+    if (this.#socket !== null) endSession(this.#session, this.#socket);
   }
+}
+
+/** Ends a connection in good order, and then in any case. */
+function endSession(session: http2.ClientHttp2Session, socket: Socket): void {
+  session.close();
+  const timer = setTimeout(() => socket.destroy(), LINGER);
+  socket.once("close", () => clearTimeout(timer));
+  if (socket.destroyed) clearTimeout(timer);
 }
 
 /** Each connection is asked once, however many sessions want to know. */
@@ -107,7 +120,7 @@ function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> 
 /** Requests over a connection that somebody else has made, and ends. */
 export function shareHttp2(session: Http2Session): Http2Client {
   guardSession(session as http2.ClientHttp2Session);
-  return new NodeHttp2Client(session as http2.ClientHttp2Session, true);
+  return new NodeHttp2Client(session as http2.ClientHttp2Session, null);
 }
 
 /**
@@ -120,8 +133,10 @@ export async function dialHttp2(options: DialOptions): Promise<Http2Client> {
   const session = startSession(options);
   const connected = whenConnected(session);
   try {
-    const protocol = await (signal === undefined ? connected : unlessAborted(connected, signal));
-    if (tls === undefined || protocol === "h2") return new NodeHttp2Client(session, false);
+    const socket = await (signal === undefined ? connected : unlessAborted(connected, signal));
+    const protocol = session.alpnProtocol;
+    if (tls === undefined || protocol === "h2") return new NodeHttp2Client(session, socket);
+    endSession(session, socket);
     throw new Error(`the server does not speak HTTP/2 (ALPN: ${protocol || "none"})`);
   } catch (error) {
     session.destroy();
@@ -147,16 +162,16 @@ function startSession(options: DialOptions): http2.ClientHttp2Session {
   return session;
 }
 
-/** Resolves, with the protocol that TLS has agreed on, when connected; rejects if that fails. */
-function whenConnected(session: http2.ClientHttp2Session): Promise<string | undefined> {
+/** Resolves with the socket when connected, TLS handshake included; rejects if that fails. */
+function whenConnected(session: http2.ClientHttp2Session): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const closed = (): void => reject(new Error("the connection was closed"));
     session.once("close", closed);
     // It stays: without a listener a reset would end the process; each stream tells its own owner.
     session.on("error", reject);
-    session.once("connect", () => {
+    session.once("connect", (_session, socket) => {
       session.off("close", closed);
-      resolve(session.alpnProtocol);
+      resolve(socket as Socket);
     });
   });
 }
