@@ -11,9 +11,13 @@ import type { WebSocketSession } from "../session.ts";
 /** What is sent when its turn comes. */
 type Deferred = () => void | Promise<void>;
 
+/** Bytes that a message takes while it waits for a `Blob`, besides its own. */
+const DEFERRED_COST = 64;
+
 /** The messages of one `WebSocket` on their way to its session. */
 export class SendQueue {
   #session: WebSocketSession | null = null;
+  #maxBacklog = Infinity;
   /** What waits for a `Blob` before it; `null` while none is being read. */
   #deferred: Deferred[] | null = null;
   /** Bytes of messages that will never be sent, or wait for a `Blob`. */
@@ -26,9 +30,10 @@ export class SendQueue {
     return this.#amount ?? this.#currentAmount();
   }
 
-  /** Messages go to this session from now on. */
-  open(session: WebSocketSession): void {
+  /** Messages go to this session from now on, which ends if `maxBacklog` bytes wait for a `Blob`. */
+  open(session: WebSocketSession, maxBacklog: number): void {
     this.#session = session;
+    this.#maxBacklog = maxBacklog;
   }
 
   /** Sends a message behind those before it. Bytes are taken as they are at the call. */
@@ -82,7 +87,13 @@ export class SendQueue {
   }
 
   #defer(send: Deferred, size: number): void {
+    const waiting = this.#deferred?.length ?? 0;
+    const isTooMuch = this.#currentAmount() + waiting * DEFERRED_COST >= this.#maxBacklog;
     this.#unsent += size;
+    if (isTooMuch) {
+      const why = `The backlog has reached ${this.#maxBacklog} bytes (limits.maxSendBacklog)`;
+      return this.#session?.abort(new RangeError(why));
+    }
     if (this.#deferred !== null) {
       this.#deferred.push(send);
       return;

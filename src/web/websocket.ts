@@ -343,7 +343,7 @@ export class WebSocket extends EventTarget {
         ...options,
         protocols: offers,
         handlers: {
-          open: (session) => this.#opened(session, offers),
+          open: (session) => this.#opened(session, offers, options.limits?.maxSendBacklog),
           message: (_, message) => this.#received(message),
           close: (_, status) => this.#closed(status),
         },
@@ -355,9 +355,13 @@ export class WebSocket extends EventTarget {
     }
   }
 
-  #opened(session: WebSocketSession, offers: readonly string[]): Promise<void> | void {
+  #opened(
+    session: WebSocketSession,
+    offers: readonly string[],
+    maxBacklog: number = Infinity,
+  ): Promise<void> | void {
     this.#session = session;
-    this.#sends.open(session);
+    this.#sends.open(session, maxBacklog);
     if (this.#state !== CONNECTING) return session.abort(this.#connecting.signal.reason);
     if (offers.length > 0 && session.protocol === "") {
       return session.abort(new HandshakeError("The server chose none of the subprotocols offered"));
@@ -393,7 +397,8 @@ export class WebSocket extends EventTarget {
   }
 
   #currentState(): ReadyState {
-    if (this.#state === OPEN && this.#session!.state !== "open") return CLOSING;
+    // One that is lost is open until that is told: messages that have come before are events of an open one.
+    if (this.#state === OPEN && this.#session!.state === "closing") return CLOSING;
     return this.#state;
   }
 }

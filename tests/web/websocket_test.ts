@@ -1,11 +1,17 @@
 /** The rules of the WHATWG's `WebSocket`, one by one, on the runtime that runs this file. @module */
 
-import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { describe, test } from "node:test";
 import { type Handler, HandshakeError, serve, type ServeOptions, type TcpAddr } from "../../mod.ts";
-import { CloseEvent, setBaseURL, WebSocket } from "../../src/web/mod.ts";
+import { CloseEvent, setBaseURL, WebSocket, type WebSocketErrorEvent } from "../../src/web/mod.ts";
 import { acceptKey } from "../../src/core/handshake.ts";
 import { latin1 } from "../latin1.ts";
 import { runExample } from "../programs.ts";
@@ -730,6 +736,54 @@ describe("send() of WebSocket", () => {
       assertEquals([...new Uint8Array(data)], [1, 2, 3]);
       socket.close();
       await closing(socket);
+    });
+  });
+
+  test("is bounded by limits.maxSendBacklog behind a Blob, too", async () => {
+    class NeverRead extends Blob {
+      override arrayBuffer(): Promise<ArrayBuffer> {
+        return new Promise(() => {});
+      }
+    }
+    for (const [text, least, most] of [["x".repeat(1000), 8, 12], ["", 100, 200]] as const) {
+      await withRawServer(async (peer) => {
+        await opened(peer);
+        await peer.receive(); // up to its end
+      }, async (url) => {
+        const socket = new WebSocket(url, { limits: { maxSendBacklog: 10_000 } });
+        await next(socket, "open");
+        socket.send(new NeverRead(["blob"]));
+        const failure = next<WebSocketErrorEvent>(socket, "error");
+        const end = closing(socket);
+        let isOver = false;
+        void failure.then(() => isOver = true);
+        let count = 0;
+        while (!isOver && count < 1000) {
+          socket.send(text);
+          count++;
+          if (count > least) await new Promise((resolve) => setTimeout(resolve, 1));
+        }
+        assert(count > least && count < most + 50, `${count} messages`);
+        assertStringIncludes((await failure).message!, "limits.maxSendBacklog");
+        assertEquals((await end)[0], 1006);
+      });
+    }
+  });
+
+  test("that ends the connection leaves it open for messages that have come before", async () => {
+    await withRawServer(async (peer) => {
+      await opened(peer);
+      await peer.send("\x81\x011\x81\x012\x81\x013");
+      await peer.receive(); // up to its end
+    }, async (url) => {
+      const socket = new WebSocket(url, { limits: { maxSendBacklog: 10 } });
+      const log = logOf(socket);
+      socket.onmessage = () =>
+        queueMicrotask(() => { // all three have come
+          for (let i = 0; i < 3; i++) socket.send("x".repeat(2000));
+        });
+      await closing(socket);
+      assertEquals(log, ["open 1", "message 1", "message 1", "message 1", "error 3", "close 3"]);
     });
   });
 
