@@ -46,10 +46,12 @@ export const BODILESS: ReadonlySet<number> = new Set([204, 205, 304]);
 /** What a response needs beside its Conn. */
 export interface ResponderOptions {
   readonly timers: Timers;
-  /** Milliseconds for the client to take some bytes. */
+  /** Milliseconds for the client to take one write of at most 256 KiB. */
   readonly writeStallTimeout: number;
   /** The request's method: the response to HEAD has no body. */
   readonly method: string;
+  /** Aborted when nobody will read the rest of the response's body. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -95,16 +97,14 @@ export function respond(
     conn,
     options,
     (write) =>
-      response instanceof Uint8Array
-        ? write(response)
-        : writeResponse(write, response, options.method, options.timers),
+      response instanceof Uint8Array ? write(response) : writeResponse(write, response, options),
   );
 }
 
 /** The same with an answer of any form, which `send` writes. */
 export async function answer(
   conn: Conn,
-  { timers, writeStallTimeout }: Omit<ResponderOptions, "method">,
+  { timers, writeStallTimeout }: Pick<ResponderOptions, "timers" | "writeStallTimeout">,
   send: (write: Write) => Promise<void>,
 ): Promise<void> {
   const write = async (bytes: Uint8Array): Promise<void> => {
@@ -155,14 +155,17 @@ export function connectionField(
 async function writeResponse(
   write: Write,
   response: Response,
-  method: string,
-  timers: Timers,
+  { method, timers, signal }: ResponderOptions,
 ): Promise<void> {
   const { status, statusText: reason } = response;
   const headers = [...response.headers].filter(([name]) => !CONNECTION_HEADERS.has(name));
   headers.push(connectionField(headers));
   const reader = response.body?.getReader();
+  // Whoever makes the body learns that nobody reads it any more; after its end this does nothing.
+  const cancel = (): Promise<void> => reader?.cancel().catch(() => {}) ?? Promise.resolve();
+  signal?.addEventListener("abort", cancel, { once: true });
   try {
+    if (signal?.aborted) return;
     if (method === "HEAD" || BODILESS.has(status)) {
       await write(encodeResponse({ status, reason, headers }));
     } else {
@@ -172,8 +175,8 @@ async function writeResponse(
       await writeBody(write, head, reader, timers);
     }
   } finally {
-    // Whoever makes the body learns that nobody reads it any more; after its end this does nothing.
-    await reader?.cancel().catch(() => {});
+    signal?.removeEventListener("abort", cancel);
+    await cancel();
   }
 }
 

@@ -268,7 +268,8 @@ export class Incoming<Data> extends Linked<Incoming<Data>> {
     try {
       if (this.#exchange === null) {
         const response = answer instanceof HandshakeError ? encodeRefusal(answer) : answer;
-        await respond(this.#conn, response, { ...limits, method });
+        const signal = response instanceof Response ? this.#cancellation.signal : undefined;
+        await respond(this.#conn, response, { ...limits, method, signal });
       } else await this.#exchange.refuse(answer, limits);
     } catch (error) {
       onError(error);

@@ -980,6 +980,7 @@ describe("serve()", () => {
     });
   });
 
+  const cancelled: string[] = [];
   for (
     const [what, answer] of [
       ["never answers", () => new Promise<Response>(() => {})],
@@ -991,7 +992,17 @@ describe("serve()", () => {
         await late;
         return new Response("late");
       }],
-      ["sends nothing", () => new Response(new ReadableStream())],
+      [
+        "sends nothing",
+        () => new Response(new ReadableStream({ cancel: () => void cancelled.push("at once") })),
+      ],
+      [
+        "sends nothing, and late",
+        async (late) => {
+          await late;
+          return new Response(new ReadableStream({ cancel: () => void cancelled.push("late") }));
+        },
+      ],
     ] as [string, (late: Promise<void>) => Response | Promise<Response>][]
   ) {
     test(`shutdown waits closeTimeout, and no longer, for a fetch that ${what}`, async () => {
@@ -1008,6 +1019,7 @@ describe("serve()", () => {
       late.resolve(); // and whatever comes of it is nobody's any more
       for (let i = 0; i < 5; i++) await pause();
       assertEquals(server.stats().responses, 0);
+      assertEquals(cancelled.splice(0).length, what.startsWith("sends nothing") ? 1 : 0);
     });
   }
 
