@@ -30,6 +30,19 @@ function createTerminal() {
   return { stdout, terminal: new Terminal({ stdout, stderr, hasColours: false }) };
 }
 
+/** A terminal whose errors and notes are kept. */
+function recordingTerminal(): { terminal: Terminal; printed: () => string } {
+  let printed = "";
+  const stderr = {
+    write(text: string, done: () => void) {
+      printed += text;
+      done();
+    },
+  };
+  const terminal = new Terminal({ stdout: new Gate(), stderr, hasColours: false });
+  return { terminal, printed: () => printed };
+}
+
 function clientCommand(...args: string[]): ClientCommand {
   const command = parseCommand(args);
   assert(command.action === "connect");
@@ -65,19 +78,12 @@ describe("sendLines()", () => {
       yield "x";
       throw new Error("It broke");
     }
-    let printed = "";
-    const stderr = {
-      write(text: string, done: () => void) {
-        printed += text;
-        done();
-      },
-    };
-    const terminal = new Terminal({ stdout: new Gate(), stderr, hasColours: false });
+    const { terminal, printed } = recordingTerminal();
     const command = clientCommand("ws://x/", "--binary");
     let wrong = 0;
     await sendLines(lines(), command, terminal, () => Promise.resolve(), () => wrong++);
     assertEquals(wrong, 1);
-    assertStringIncludes(printed, "(--binary): x\nCannot read standard input: It broke\n");
+    assertStringIncludes(printed(), "(--binary): x\nCannot read standard input: It broke\n");
   });
 });
 
@@ -91,17 +97,10 @@ test("a line that can't be sent counts, though the server is the first to close"
     await new Promise<never>(() => {}); // the input goes on
   }
   const command = clientCommand(`ws://ada:secret@127.0.0.1:${port}/x?token=1`, "--binary");
-  let printed = "";
-  const stderr = {
-    write(text: string, done: () => void) {
-      printed += text;
-      done();
-    },
-  };
-  const terminal = new Terminal({ stdout: new Gate(), stderr, hasColours: false });
+  const { terminal, printed } = recordingTerminal();
   const status = await runClient(command, terminal, lines(), new AbortController().signal);
   assertEquals(status, ExitStatus.Usage);
-  assertStringIncludes(printed, `Connected to ws://127.0.0.1:${port}/x\n`);
+  assertStringIncludes(printed(), `Connected to ws://127.0.0.1:${port}/x\n`);
   await server.shutdown();
 });
 
