@@ -79,8 +79,9 @@ export class Sender {
    * waits for a compressor. Also empty messages are bounded by it.
    */
   get backlog(): number {
-    const waiting = this.#waiting?.length ?? 0;
-    return this.#queue.size + this.#waitingSize + waiting * WAITING_COST;
+    const { size } = this.#queue;
+    if (this.#deflating === null) return size; // then nothing waits
+    return size + this.#waitingSize + (this.#waiting?.length ?? 0) * WAITING_COST;
   }
 
   /**

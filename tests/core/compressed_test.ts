@@ -464,6 +464,18 @@ describe("a message for many connections", () => {
     assertEquals(codecs.map(({ resets }) => resets), [2, 1]);
   });
 
+  test("M-10 what waits for a compressor is a backlog, also what has no bytes", async () => {
+    const codec = new SlowCodec();
+    const protocol = createCompressed("server", codec);
+    protocol.sendMessage("first");
+    for (let i = 0; i < 10; i++) protocol.sendMessage("");
+    assertEquals([protocol.bufferedAmount, protocol.backlog], [5, 5 + 10 * 64]);
+    await codec.go();
+    assertEquals([protocol.bufferedAmount, protocol.backlog], [5, 2 + 5 + 10 * 2]);
+    takeOutput(protocol);
+    assertEquals([protocol.bufferedAmount, protocol.backlog], [0, 0]);
+  });
+
   test("that is long reaches all of them", async () => {
     const protocols = [1, 2].map(() => createCompressed("server"));
     const text = "abc".repeat(200_000);
