@@ -468,6 +468,7 @@ describe("a message for many connections", () => {
     const codec = new SlowCodec();
     const protocol = createCompressed("server", codec);
     protocol.sendMessage("first");
+    assertEquals(protocol.backlog, 5);
     for (let i = 0; i < 10; i++) protocol.sendMessage("");
     assertEquals([protocol.bufferedAmount, protocol.backlog], [5, 5 + 10 * 64]);
     await codec.go();
