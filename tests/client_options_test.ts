@@ -92,15 +92,6 @@ test("a text that is no URL is shown as far as no secret can be in it", async ()
   }
 });
 
-test("R-13 every interim response is skipped, also one that nobody expects", async () => {
-  for (const status of [100, 102, 104, 199]) {
-    await withRawServer(async (connection) => {
-      await connection.send(`HTTP/1.1 ${status} Wait\r\n\r\n`);
-      await connection.upgrade();
-    }, async (url) => (await connect(url)).abort());
-  }
-});
-
 test("what compression has reserved is given back, whenever connecting fails", async () => {
   const before = sharedContexts.contexts;
   const compress = { contextTakeover: true };

@@ -67,10 +67,10 @@ export async function runClient(
   return conclude(await session.closed, sent, wrongLines, terminal);
 }
 
-/** A URL without what may be a secret: logs keep what is printed. */
+/** A URL without its password: logs keep what is printed. */
 function describeUrl(text: string): string {
-  const { protocol, host, pathname } = new URL(text);
-  return showText(`${protocol}//${host}${pathname}`);
+  const { protocol, host, pathname, search } = new URL(text);
+  return showText(`${protocol}//${host}${pathname}${search}`);
 }
 
 /** Whether `silence` lasts for so many milliseconds before the session ends. */

@@ -44,12 +44,9 @@ export async function readAnswer(
   throw new HandshakeError(`The ${who} sent more than ${MAX_INTERIM} interim responses`);
 }
 
-/**
- * "A client MUST be able to parse one or more 1xx responses received prior to a final response, even if
- * the client does not expect one." (RFC 9110 section 15.2) The final one here may be 101.
- */
+/** 100 Continue and 103 Early Hints; 102 has no place before the answer to a GET. */
 function isInterim(status: number): boolean {
-  return status >= 100 && status < 200 && status !== 101;
+  return status === 100 || status === 103;
 }
 
 /** The error for a response that refuses, with its status, its fields and the beginning of its body. */

@@ -6,13 +6,14 @@
  */
 
 import http2 from "node:http2";
-import type { Socket } from "node:net";
 import { systemError } from "./address.ts";
 import type { DialOptions } from "./conn.ts";
 import { guardSession, guardStream } from "./deno_http2.ts";
 import type { Http2Answer, Http2Client, Http2Field, Http2Session } from "./http2_client.ts";
 import { Http2Conn, toFields, toHeaders } from "./http2_stream.ts";
 import { clientTls } from "./node_peer.ts";
+
+type Socket = http2.ClientHttp2Session["socket"];
 
 /** What a server gets to close a connection that is over, in ms; `node:http2` waits for it without end. */
 const LINGER = 1000;

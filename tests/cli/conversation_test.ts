@@ -96,11 +96,11 @@ test("a line that can't be sent counts, though the server is the first to close"
     isPrinted.resolve();
     await new Promise<never>(() => {}); // the input goes on
   }
-  const command = clientCommand(`ws://ada:secret@127.0.0.1:${port}/x?token=1`, "--binary");
+  const command = clientCommand(`ws://ada:secret@127.0.0.1:${port}/x?y`, "--binary");
   const { terminal, printed } = recordingTerminal();
   const status = await runClient(command, terminal, lines(), new AbortController().signal);
   assertEquals(status, ExitStatus.Usage);
-  assertStringIncludes(printed(), `Connected to ws://127.0.0.1:${port}/x\n`);
+  assertStringIncludes(printed(), `Connected to ws://127.0.0.1:${port}/x?y\n`);
   await server.shutdown();
 });
 
