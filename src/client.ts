@@ -164,7 +164,7 @@ export async function connectWith<Data>(
   const timers = options.clock === undefined ? sharedTimers : new Timers(options.clock);
   const leg = firstLeg(url, options);
   const attempt = new Attempt(resolved.handshakeTimeout, options.signal, timers);
-  // From here on, lest what it reserves is lost.
+  // Last, since it reserves room: what throws before this line would keep that for good.
   const offer = resolved.compress === false
     ? null
     : new CompressionOffer(resolved.compress, timers);

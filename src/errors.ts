@@ -68,6 +68,11 @@ export class TimeoutError extends Error {
   }
 }
 
+/** For more to send than may wait. */
+export function createBacklogError(maxSendBacklog: number): RangeError {
+  return new RangeError(`The backlog has reached ${maxSendBacklog} bytes (limits.maxSendBacklog)`);
+}
+
 /** A promise rejected with `error` that nobody has to look at. */
 export function rejected(error: unknown): Promise<never> {
   const promise = Promise.reject(error);

@@ -5,15 +5,9 @@
  * @module
  */
 
-import type { Cancellation } from "./cancellation.ts";
 import type { Timers } from "./clock.ts";
-import { BodyReader } from "./core/body.ts";
 import { concat } from "./core/bytes.ts";
-import { HandshakeError } from "./core/errors.ts";
-import { requestBodyFraming } from "./core/body.ts";
 import { encodeResponse } from "./core/http.ts";
-import type { LookaheadConn } from "./lookahead.ts";
-import type { ReceivedHead } from "./request_info.ts";
 import type { Conn } from "./runtime/conn.ts";
 
 /**
@@ -52,35 +46,6 @@ export interface ResponderOptions {
   readonly method: string;
   /** Aborted when nobody will read the rest of the response's body. */
   readonly signal?: AbortSignal;
-}
-
-/**
- * Reads the body of a plain request, whose first bytes may have come with its head. Throws a
- * {@linkcode HandshakeError} with the status to refuse with (400, 413, 417).
- */
-export async function readBody(
-  conn: LookaheadConn,
-  { head, rest }: ReceivedHead,
-  maxBodySize: number,
-  cancellation: Cancellation,
-): Promise<Uint8Array<ArrayBuffer> | null> {
-  const framing = requestBodyFraming(head);
-  const expectation = head.headers.get("expect");
-  if (expectation !== null && expectation.toLowerCase() !== "100-continue") {
-    throw new HandshakeError("Cannot meet the expectation: only 100-continue is", { status: 417 });
-  }
-  const body = new BodyReader(framing, maxBodySize);
-  if (framing.kind === "none") return null;
-  body.receive(rest);
-  if (expectation !== null && !body.isComplete) {
-    await conn.write(encodeResponse({ status: 100, headers: [] }));
-  }
-  while (!body.isComplete) {
-    const bytes = await conn.readUnless(cancellation);
-    if (bytes === null) throw new HandshakeError("The body is incomplete", { status: 400 });
-    body.receive(bytes);
-  }
-  return body.bytes;
 }
 
 /**

@@ -12,16 +12,18 @@ import { HandshakeError } from "./core/errors.ts";
 import { isUpgradeRequest } from "./core/handshake.ts";
 import { HeadReader } from "./core/head_reader.ts";
 import { type Arrival, type Exchange, Http1Exchange } from "./exchange.ts";
-import { type Fetch, readBody, respond } from "./http_responder.ts";
+import { type Fetch, respond } from "./http_responder.ts";
 import { Linked } from "./linked_list.ts";
 import { LookaheadConn } from "./lookahead.ts";
 import type { ResolvedSessionOptions } from "./options.ts";
+import { checkMethod, readBody, upgradeRequired } from "./plain_request.ts";
 import {
   checkAnswer,
   dropBody,
   encodeRefusal,
   isResponse,
   refusalAfter,
+  refusedBy,
   toResponse,
 } from "./refusal.ts";
 import { type ReceivedHead, toWebRequest } from "./request_info.ts";
@@ -162,7 +164,7 @@ export class Incoming<Data> extends Linked<Incoming<Data>> {
         timers,
         admit: (remoteAddr) => this.#admit(remoteAddr),
       });
-      if (isResponse(result)) return await this.#refuseBy(result);
+      if (isResponse(result)) return await this.#refuseWith(result);
       upgraded = result;
       cancellation.check();
       this.#isAccepting = true;
@@ -179,7 +181,7 @@ export class Incoming<Data> extends Linked<Incoming<Data>> {
   }
 
   /** `accept` has said no. */
-  async #refuseBy(answer: Response): Promise<void> {
+  async #refuseWith(answer: Response): Promise<void> {
     if (this.#cancellation.isCancelled) return await dropBody(answer);
     checkAnswer(answer, "accept");
     await this.#refuse(refusedBy(answer), answer);
@@ -298,25 +300,6 @@ export class Incoming<Data> extends Linked<Incoming<Data>> {
   }
 }
 
-// "426 (Upgrade Required)": the server "MUST send an Upgrade header field" (RFC 9110 section 15.5.22)
-function upgradeRequired(): HandshakeError {
-  return new HandshakeError("This is a WebSocket server: the request has no Upgrade: websocket", {
-    status: 426,
-    headers: [["upgrade", "websocket"]],
-  });
-}
-
-/** Throws for the methods that a web `Request` can't have. */
-function checkMethod(method: string): void {
-  if (!/^(?:connect|trace|track)$/i.test(method)) return;
-  throw new HandshakeError(`Method ${method} is not supported`, { status: 501 });
-}
-
 function clientHasLeft(): HandshakeError {
   return new HandshakeError("The client has left");
-}
-
-/** What `accept` said, as an error. */
-function refusedBy({ status, headers }: Response): HandshakeError {
-  return new HandshakeError(`accept() refused with status ${status}`, { status, headers });
 }

@@ -87,6 +87,11 @@ export function encodeRefusal(error: HandshakeError): Uint8Array {
   return concat([head, body]);
 }
 
+/** What `accept` said with a response, as an error. */
+export function refusedBy({ status, headers }: Response): HandshakeError {
+  return new HandshakeError(`accept() refused with status ${status}`, { status, headers });
+}
+
 /** Whoever makes the body of a response that is not sent learns that nobody will read it. */
 export async function dropBody({ body }: Response): Promise<void> {
   await body?.cancel().catch(() => {});

@@ -14,7 +14,13 @@ import { CloseCode } from "./core/close_code.ts";
 import type { Message } from "./core/message.ts";
 import { type Event, Protocol, type State } from "./core/protocol.ts";
 import type { PreparedMessage } from "./core/prepared_message.ts";
-import { ClosedError, createClosedError, rejected, TimeoutError } from "./errors.ts";
+import {
+  ClosedError,
+  createBacklogError,
+  createClosedError,
+  rejected,
+  TimeoutError,
+} from "./errors.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
 import { Intake, type IntakeOwner } from "./intake.ts";
 import { Keepalive, type KeepaliveOwner } from "./keepalive.ts";
@@ -389,9 +395,7 @@ export class SessionEngine<Session> implements Owner {
     if (!this.canSend) return this.#closedError("send");
     const { maxSendBacklog } = this.options.limits;
     if (this.protocol.backlog < maxSendBacklog) return null;
-    this.#closing.over(
-      new RangeError(`The backlog has reached ${maxSendBacklog} bytes (limits.maxSendBacklog)`),
-    );
+    this.#closing.over(createBacklogError(maxSendBacklog));
     return this.#closedError("send");
   }
 

@@ -139,6 +139,7 @@ const PARTS: Readonly<Record<string, Part>> = {
       "src/incoming.ts",
       "src/lookahead.ts",
       "src/origin.ts",
+      "src/plain_request.ts",
     ],
     values: ["core", "conn", "lists", "maps", "clock", "base", "session", "runtime", "upgrade"],
   },

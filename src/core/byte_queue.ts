@@ -79,8 +79,7 @@ export class ByteQueue {
     const at = piece.used;
     piece.used += size;
     piece.payload += payload;
-    this.#payloadSize += payload;
-    this.#size += size;
+    this.#count(size, payload);
     return at;
   }
 
@@ -100,8 +99,7 @@ export class ByteQueue {
       last.bytes = join(last.bytes, bytes);
       last.used = last.bytes.length;
       last.payload += payload;
-      this.#payloadSize += payload;
-      this.#size += bytes.length;
+      this.#count(bytes.length, payload);
       return;
     }
     if (!isLong && this.#first !== null) {
@@ -120,15 +118,14 @@ export class ByteQueue {
       inside: false,
       next: null,
     });
-    this.#payloadSize += payload;
-    this.#size += bytes.length;
+    this.#count(bytes.length, payload);
   }
 
   /** Puts whole frames in front of everything; only while {@linkcode ByteQueue.isAtBoundary}. */
   prepend(bytes: Uint8Array): void {
     const first = this.#first;
     const { length } = bytes;
-    this.#size += length;
+    this.#count(length, 0);
     if (first === null || first.used >= SHARE_FROM || first.used + length > MAX_WRITE_SIZE) {
       const piece = {
         bytes,
@@ -193,6 +190,11 @@ export class ByteQueue {
     this.#underWay = 0;
     this.#payloadSize = 0;
     this.#size = 0;
+  }
+
+  #count(size: number, payload: number): void {
+    this.#size += size;
+    this.#payloadSize += payload;
   }
 
   #open(size: number, inside: boolean): Piece {

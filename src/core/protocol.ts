@@ -197,8 +197,8 @@ export class Protocol {
   }
 
   /**
-   * What all that is queued takes, in bytes: the same with framing, and control frames, too. Limits go by
-   * it, since empty messages have no bytes of their own.
+   * Bytes queued and not yet reported as written, of messages with their framing and of control frames.
+   * What bounds a backlog has to go by this: empty messages have no bytes but those.
    *
    * @example
    * ```ts

@@ -74,10 +74,7 @@ export class Sender {
     return this.#queue.payloadSize + this.#waitingSize;
   }
 
-  /**
-   * What all that is queued takes, in bytes: frames with their headers, and some for each message that
-   * waits for a compressor. Also empty messages are bounded by it.
-   */
+  /** See `Protocol.backlog`; with some bytes for each message that waits for a compressor. */
   get backlog(): number {
     const { size } = this.#queue;
     if (this.#deflating === null) return size; // then nothing waits

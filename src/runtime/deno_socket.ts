@@ -114,5 +114,5 @@ export class DenoSocket implements Conn, ConnFlow {
 
 /** An address as ours. */
 export function toAddr(addr: DenoAddr): Addr {
-  return addr.transport === "unix" ? { transport: "unix", path: addr.path ?? "" } : addr as Addr; // Deno's own
+  return addr.transport === "unix" ? { transport: "unix", path: addr.path ?? "" } : addr as Addr;
 }

@@ -78,9 +78,9 @@ class NodeHttp2Client implements Http2Client {
 /** Ends a connection in good order, and then in any case. */
 function endSession(session: http2.ClientHttp2Session, socket: Socket): void {
   session.close();
+  if (socket.destroyed) return;
   const timer = setTimeout(() => socket.destroy(), LINGER);
   socket.once("close", () => clearTimeout(timer));
-  if (socket.destroyed) clearTimeout(timer);
 }
 
 /** Each connection is asked once, however many sessions want to know. */

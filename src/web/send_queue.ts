@@ -6,6 +6,7 @@
  */
 
 import { sharedTimers } from "../clock.ts";
+import { createBacklogError } from "../errors.ts";
 import type { WebSocketSession } from "../session.ts";
 
 /** What is sent when its turn comes. */
@@ -90,10 +91,7 @@ export class SendQueue {
     const waiting = this.#deferred?.length ?? 0;
     const isTooMuch = this.#currentAmount() + waiting * DEFERRED_COST >= this.#maxBacklog;
     this.#unsent += size;
-    if (isTooMuch) {
-      const why = `The backlog has reached ${this.#maxBacklog} bytes (limits.maxSendBacklog)`;
-      return this.#session?.abort(new RangeError(why));
-    }
+    if (isTooMuch) return this.#session?.abort(createBacklogError(this.#maxBacklog));
     if (this.#deferred !== null) {
       this.#deferred.push(send);
       return;
