@@ -37,7 +37,8 @@ let checkKeepalive: (keepalive: Keepalive) => void;
 /** The pings of one session. */
 export class Keepalive {
   readonly #owner: KeepaliveOwner;
-  #lastReceived: number;
+  /** Before the first byte it does not matter: the first look comes after a whole interval. */
+  #lastReceived = -Infinity;
   /** When the automatic ping went out that no byte has answered. */
   #pingedAt: number | null = null;
   #timer: Timer | null = null;
@@ -47,12 +48,11 @@ export class Keepalive {
 
   constructor(owner: KeepaliveOwner) {
     this.#owner = owner;
-    this.#lastReceived = owner.timers.now();
-    this.#arm(this.#limits.interval);
+    this.#arm(this.#limits().interval);
   }
 
   /** Milliseconds of silence after which to ping, and those after that in which any byte must arrive. */
-  get #limits(): { readonly interval: number; readonly timeout: number } {
+  #limits(): { readonly interval: number; readonly timeout: number } {
     const { keepalive } = this.#owner.options;
     return keepalive === false ? NEVER : keepalive;
   }
@@ -129,13 +129,13 @@ export class Keepalive {
     this.#lastReceived = now;
     this.#pingedAt = null;
     this.#owner.sendPing(UNCOUNTED);
-    this.#arm(this.#limits.interval);
+    this.#arm(this.#limits().interval);
   }
 
   /** Looks at the clock only when a timer fires: a received byte costs no timer. */
   #check(): void {
     const { timers, isReadingHeld } = this.#owner;
-    const { interval, timeout } = this.#limits;
+    const { interval, timeout } = this.#limits();
     const now = timers.now();
     if (isReadingHeld) return this.#checkUnread(now);
     if (this.#pingedAt !== null && this.#lastReceived >= this.#pingedAt) this.#pingedAt = null;

@@ -7,7 +7,6 @@
 
 import { AcceptLoop, type Source } from "./accept_loop.ts";
 import { Admission, RETRY_AFTER } from "./admission.ts";
-import { ChurnMap } from "./churn_map.ts";
 import { sharedTimers, Timers } from "./clock.ts";
 import { sharedContexts } from "./compression.ts";
 import { type CloseStatus, encodeClose } from "./core/close.ts";
@@ -29,7 +28,14 @@ import {
 } from "./serve_options.ts";
 import { openSession } from "./server_session.ts";
 import type { SessionPlan } from "./session_plan.ts";
-import { type SendOptions, sendPrepared, type WebSocketSession } from "./session.ts";
+import {
+  placeOf,
+  type SendOptions,
+  sendPrepared,
+  setPlace,
+  type WebSocketSession,
+} from "./session.ts";
+import { SessionTable } from "./session_table.ts";
 import type { Upgraded } from "./upgrade.ts";
 
 /**
@@ -240,7 +246,7 @@ export class Server<Data = unknown> {
   readonly #sessionPlan: SessionPlan<WebSocketSession<Data>>;
   readonly #report: (error: unknown) => void;
   readonly #incomingOptions: IncomingOptions<Data>;
-  readonly #sessions = new ChurnMap<string, WebSocketSession<Data>>();
+  readonly #sessions = new SessionTable<WebSocketSession<Data>>();
   /** Connections in their handshake, the oldest first. */
   readonly #pending = new LinkedList<Incoming<Data>>();
   /** Connections that have been decided about but are not gone: responses being written. */
@@ -321,7 +327,7 @@ export class Server<Data = unknown> {
     const send = (session: WebSocketSession<Data>): void => {
       if (sendPrepared(session, prepared)) count++;
     };
-    if (to === undefined) this.#sessions.forEach(send); // an iterator takes longer, most of all Bun's
+    if (to === undefined) this.#sessions.forEachSession(send);
     else for (const session of to) send(session);
     return count;
   }
@@ -427,7 +433,7 @@ export class Server<Data = unknown> {
 
   #open(upgraded: Upgraded<Data>, conn: Conn): void {
     const session = openSession(upgraded, conn, this.#sessionPlan);
-    this.#sessions.set(session.id, session);
+    setPlace(session, this.#sessions.add(session));
     if (this.#isShuttingDown) void session.close(CloseCode.GoingAway);
   }
 
@@ -441,7 +447,8 @@ export class Server<Data = unknown> {
       timers: this.#timers,
       onError: this.#report,
       onEnd: (session: WebSocketSession<Data>): void => {
-        this.#sessions.delete(session.id);
+        this.#sessions.remove(placeOf(session)!);
+        setPlace(session, null);
         this.#admission.release(session.remoteAddr);
         this.#onGone?.();
       },

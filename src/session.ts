@@ -16,6 +16,7 @@ import { type Sendable, toPayload } from "./payload.ts";
 import type { RequestInfo } from "./request_info.ts";
 import type { Addr } from "./runtime/conn.ts";
 import { type EngineInit, SessionEngine } from "./session_engine.ts";
+import type { Place } from "./session_table.ts";
 import { createReadable, createWritable, type StreamPolicy } from "./streams.ts";
 
 /**
@@ -102,6 +103,13 @@ export let sendPrepared: <D>(session: WebSocketSession<D>, message: PreparedMess
  */
 export let whenPeerCloses: (session: WebSocketSession, call: (isBehind: boolean) => void) => void;
 
+/** The place of a session in its server's table; not a property, because it is the server's alone. */
+export let placeOf: <D>(session: WebSocketSession<D>) => Place<WebSocketSession<D>> | null;
+export let setPlace: <D>(
+  session: WebSocketSession<D>,
+  place: Place<WebSocketSession<D>> | null,
+) => void;
+
 /**
  * An open WebSocket connection.
  *
@@ -123,8 +131,6 @@ export let whenPeerCloses: (session: WebSocketSession, call: (isBehind: boolean)
  * ```
  */
 export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> {
-  /** Unique among all sessions of all processes. */
-  readonly id: string = crypto.randomUUID();
   /** The request that opened the connection: method, target and headers. */
   readonly request: RequestInfo;
   /** The subprotocol agreed on; empty if none was. */
@@ -137,6 +143,8 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
   data: Data;
 
   readonly #engine: SessionEngine<WebSocketSession<Data>>;
+  #id: string | null = null;
+  #place: Place<WebSocketSession<Data>> | null = null;
 
   /** Use `serve()` or `connect()`. */
   constructor(init: SessionInit<Data>) {
@@ -146,6 +154,11 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
     this.remoteAddr = init.remoteAddr ?? init.conn.remoteAddr;
     this.data = init.data;
     this.#engine = new SessionEngine<WebSocketSession<Data>>(this, init);
+  }
+
+  /** Unique among all sessions of all processes: a UUID, made for the first who asks. */
+  get id(): string {
+    return this.#id ??= crypto.randomUUID();
   }
 
   /** How the session ended. Settles exactly once, when the connection is gone; never rejects. */
@@ -372,6 +385,8 @@ export class WebSocketSession<Data = unknown> implements AsyncIterable<Message> 
   static {
     sendPrepared = (session, message) => session.#engine.sendPrepared(message);
     whenPeerCloses = (session, call) => session.#engine.whenPeerCloses(call);
+    placeOf = (session) => session.#place;
+    setPlace = (session, place) => session.#place = place;
   }
 }
 

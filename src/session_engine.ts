@@ -191,16 +191,18 @@ export class SessionEngine<Session> implements Owner {
     this.#pump();
   }
 
-  onReading(): void {
-    this.keepalive.received(); // the peer's time to answer starts anew
-  }
-
   onEndOfStream(): void {
     this.#closing.endOfStream();
   }
 
   onReadError(error: unknown): void {
     this.#closing.connectionLost(error);
+  }
+
+  // For the intake and the user's calls.
+
+  onReading(): void {
+    this.keepalive.received(); // the peer's time to answer starts anew
   }
 
   // For the inbox.
@@ -237,7 +239,6 @@ export class SessionEngine<Session> implements Owner {
   // For the user's calls.
 
   onUserReady(): void {
-    this.keepalive.received();
     if (this.#status === null) this.#intake.start();
   }
 

@@ -22,6 +22,8 @@ export interface UserCallsOwner {
   close(code: number): unknown;
   /** The session may read. */
   onUserReady(): void;
+  /** Time in which nothing was read is over. */
+  onReading(): void;
   /** One of the user's functions threw, or its promise rejected. */
   onUserError(error: unknown): void;
 }
@@ -55,7 +57,10 @@ export class UserCalls<Session> {
     if (result === undefined) return this.#begin();
     void this.#opened(result)
       .catch((error) => this.#owner.onUserError(error))
-      .then(() => this.#begin());
+      .then(() => {
+        this.#owner.onReading();
+        this.#begin();
+      });
   }
 
   #begin(): void {

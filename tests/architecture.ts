@@ -89,6 +89,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   },
 
   maps: { files: ["src/churn_map.ts"], values: [] },
+  table: { files: ["src/session_table.ts"], values: ["maps"] },
   lists: { files: ["src/linked_list.ts"], values: [] },
   clock: { files: ["src/clock.ts"], values: ["lists", "maps", "runtime"] },
   tuning: {
@@ -125,7 +126,7 @@ const PARTS: Readonly<Record<string, Part>> = {
       "src/user_calls.ts",
     ],
     values: ["core", "clock", "tuning", "zlib", "base", "session"],
-    types: ["conn", "codec"],
+    types: ["conn", "codec", "table"],
   },
   upgrade: {
     files: [
@@ -149,7 +150,7 @@ const PARTS: Readonly<Record<string, Part>> = {
       "core",
       "conn",
       "lists",
-      "maps",
+      "table",
       "clock",
       "base",
       "session",

@@ -9,7 +9,7 @@
 
 import { Buffer } from "node:buffer";
 import process from "node:process";
-import { ChurnMap } from "../../../src/churn_map.ts";
+import { Linked, LinkedList } from "../../../src/linked_list.ts";
 import { broadcastPayload, echoFrame, repeatFrame, requestFrame } from "../known_frames.ts";
 import type { Work } from "../load.ts";
 import { ACCEPTED, HASHED } from "./accepted.ts";
@@ -22,7 +22,7 @@ const burst = work.kind === "broadcast" ? work.burst : 1;
 const { length: size } = requestFrame(0, true, `${burst}`);
 const news = outputOf(repeatFrame(echoFrame(broadcastPayload().length, false), burst));
 const accepted = outputOf(ACCEPTED);
-const all = new ChurnMap<SocketsPeer, true>();
+const all = new LinkedList<SocketsPeer>();
 
 /** As a Buffer, which Node need not make of it each time. */
 function outputOf(bytes: Uint8Array): Output {
@@ -30,36 +30,40 @@ function outputOf(bytes: Uint8Array): Output {
 }
 
 /** One connection. */
-class SocketsPeer implements Peer {
+class SocketsPeer extends Linked<SocketsPeer> implements Peer {
   readonly #write: (output: Output) => void;
   #isOpen = false;
   #received = 0;
 
   constructor(write: (output: Output) => void) {
+    super();
     this.#write = write;
   }
 
   take({ length }: Uint8Array): void {
     if (!this.#isOpen) {
       this.#isOpen = true;
-      all.set(this, true);
+      all.push(this);
       if (work.kind === "handshake") void this.#accept();
       else this.#write(accepted);
       return;
     }
     this.#received += length;
     for (; this.#received >= size; this.#received -= size) {
-      all.forEach((_, peer) => peer.#write(news));
+      for (let peer = all.first, next: SocketsPeer | null; peer !== null; peer = next) {
+        next = peer.next; // who writes may leave
+        peer.#write(news);
+      }
     }
   }
 
   async #accept(): Promise<void> {
     await crypto.subtle.digest("SHA-1", HASHED);
-    if (all.has(this)) this.#write(accepted);
+    if (this.list !== null) this.#write(accepted);
   }
 
   left(): void {
-    all.delete(this);
+    all.remove(this);
   }
 }
 
