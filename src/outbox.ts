@@ -237,7 +237,7 @@ export class Outbox {
 
   /** One timer outlives many writes: it looks at the write that is under way when it fires. */
   #watch(): void {
-    this.#writeStarted = this.#owner.timers.now();
+    this.#writeStarted = this.#owner.timers.lately();
     if (this.#stallTimer === null) this.#armStall(this.#owner.options.writeStallTimeout);
   }
 

@@ -184,7 +184,7 @@ export class SessionEngine<Session> implements Owner {
   }
 
   onBytes(bytes: Uint8Array): void {
-    const now = this.timers.now(); // once: on Deno it costs as much as a short frame
+    const now = this.timers.lately();
     this.keepalive.received(now);
     this.#turns.received(bytes.length, now);
     this.protocol.receive(bytes);
