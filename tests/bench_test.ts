@@ -12,7 +12,14 @@ import { BareSession } from "../scripts/bench/servers/bare_session.ts";
 import type { Output } from "../scripts/bench/servers/peer.ts";
 import { describeMissed, missedTargets, obstacleOf } from "../scripts/bench/missed.ts";
 import { GROUPS } from "../scripts/bench/loads.ts";
-import { bestOf, compare, medianOf, summarize, turnOrder } from "../scripts/bench/rounds.ts";
+import {
+  bestOf,
+  compare,
+  medianOf,
+  summarize,
+  turnOrder,
+  warmUpOrder,
+} from "../scripts/bench/rounds.ts";
 import {
   boundOf,
   describeSpread,
@@ -100,6 +107,15 @@ test("medianOf() knows no processor time where one result has none", () => {
   const [a, b, c] = results(1, 2, 3);
   assertEquals(medianOf([{ ...a, cpu: 5 }, b, c]).cpu, 1);
   assertEquals(medianOf([a, b, { ...c, cpu: null }]).cpu, null);
+});
+
+test("warmUpOrder() has each be the first, and the last, as often as any", () => {
+  for (const count of [1, 3, 5]) {
+    const orders = Array.from({ length: count }, (_, round) => warmUpOrder(count, round));
+    const all = Array.from({ length: count }, (_, i) => i);
+    for (const order of orders) assertEquals(order.toSorted(), all);
+    for (const place of all) assertEquals(orders.map((order) => order[place]).toSorted(), all);
+  }
 });
 
 test("turnOrder() has each begin, and each behind each other", () => {

@@ -163,6 +163,22 @@ test("The system's clock is monotonic and gives others a turn", async () => {
   assertEquals(turns, 1);
 });
 
+test("lately() is the time of the work in hand, never later than now(), and of its own for a clock of tests", async () => {
+  const timers = new Timers(systemClock);
+  const first = timers.lately();
+  while (timers.now() < first + 5);
+  assert(timers.lately() >= first);
+  assert(timers.lately() <= timers.now());
+  await Promise.resolve();
+  await Promise.resolve();
+  assert(timers.lately() >= first + 5);
+  const clock = new FakeClock();
+  const fake = new Timers(clock);
+  assertEquals(fake.lately(), 0);
+  await clock.advance(7);
+  assertEquals(fake.lately(), 7);
+});
+
 test("A turn looks at sockets, also where what lies between two turns takes long", async () => {
   const listener = await listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr as TcpAddr;
