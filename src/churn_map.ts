@@ -9,14 +9,14 @@
  * @module
  */
 
-/** A new Map is made after as many additions as there are entries, and these. */
+/** A new Map is made after as many calls of `set()` as there are entries, and these. */
 const RENEW_AFTER = 64;
 
 /** A map whose entries do not live long. */
 export class ChurnMap<K, V> {
   /** Nobody iterates over it, so another one can take its place before its tables are many. */
   #map = new Map<K, V>();
-  #added = 0;
+  #sets = 0;
 
   /** How many entries there are. */
   get size(): number {
@@ -35,9 +35,9 @@ export class ChurnMap<K, V> {
 
   /** Gives a key its value. */
   set(key: K, value: V): void {
-    if (this.#added++ >= RENEW_AFTER + this.#map.size) {
+    if (this.#sets++ >= RENEW_AFTER + this.#map.size) {
       this.#map = new Map(this.#map);
-      this.#added = 1;
+      this.#sets = 1;
     }
     this.#map.set(key, value);
   }

@@ -105,6 +105,8 @@ export let whenPeerCloses: (session: WebSocketSession, call: (isBehind: boolean)
 
 /** The place of a session in its server's table; not a property, because it is the server's alone. */
 export let placeOf: <D>(session: WebSocketSession<D>) => Place<WebSocketSession<D>> | null;
+
+/** Gives a session its place, or takes that back. */
 export let setPlace: <D>(
   session: WebSocketSession<D>,
   place: Place<WebSocketSession<D>> | null,

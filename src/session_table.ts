@@ -7,7 +7,7 @@
 
 import { ChurnMap } from "./churn_map.ts";
 
-/** Where one session stands in its table. */
+/** Where one session stands in its table, which alone changes it. */
 export class Place<Session> {
   /** Not any more once it has gone: an iterator may stand here for long. */
   session: Session;

@@ -44,6 +44,7 @@ class Pair {
       const { id } = place.session;
       this.table.remove(place);
       this.table.remove(place); // it has gone: nothing happens
+      assertEquals(place.session, undefined); // else an iterator that stands here would keep it alive
       this.map.delete(id);
       this.#places.delete(number);
     } else if (isIn && place === undefined) {

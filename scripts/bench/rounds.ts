@@ -33,21 +33,22 @@ export async function runRound(
   const times: Times = { seconds: load.stretch * seconds / count, warmUp };
   const results = all.map((): LoadResult[] => []);
   const servers = all.map((one) => new Child({ ...one, runtime, core: 0 }));
-  const loads: Child[] = [];
+  const loads = new Map<number, Child>();
   try {
     for (const next of warmUpOrder(all.length, round)) {
       const server = servers[next];
-      const child = loads[next] = startLoad(load, server, await server.port(), times);
+      const child = startLoad(load, server, await server.port(), times);
+      loads.set(next, child);
       await child.value(); // it has warmed the server up, alone
     }
     for (let turn = round; turn < round + count; turn++) {
       for (const next of turnOrder(all.length, turn)) {
-        results[next].push(await loads[next].ask("count"));
+        results[next].push(await loads.get(next)!.ask("count"));
       }
     }
     return results;
   } finally {
-    await stopAll(Object.values(loads)); // first: a load must not miss its server; some may not have begun
+    await stopAll(loads.values()); // first: a load must not miss its server
     await stopAll(servers);
   }
 }
@@ -75,8 +76,8 @@ function gcd(a: number, b: number): number {
   return b === 0 ? a : gcd(b, a % b);
 }
 
-async function stopAll(children: readonly Child[]): Promise<void> {
-  await Promise.allSettled(children.map((child) => child.stop()));
+async function stopAll(children: Iterable<Child>): Promise<void> {
+  await Promise.allSettled(Array.from(children, (child) => child.stop()));
 }
 
 function startLoad(load: Load, server: Child, port: number, times: Times): Child {
