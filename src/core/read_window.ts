@@ -8,10 +8,10 @@
 import { applyMask, applyMaskWithin, copyMasked, WORDS_FROM } from "./mask.ts";
 import { WordBuffer } from "./mask_words.ts";
 
-/** A read up to this length is copied as a whole; longer payloads go another way. */
+/** A read up to this length is copied as a whole. */
 const SIZE = 16_384;
 
-/** Of longer reads so many bytes are copied together, or one payload. */
+/** Of longer reads so many bytes are copied together; longer payloads are unmasked where they are. */
 const PART = 4096;
 
 const NOTHING = new Uint8Array(0);
@@ -32,7 +32,7 @@ export class ReadWindow {
 
   /**
    * The payload of `length` bytes, all there, that begins at `input[start]`, XORed with its masking key;
-   * an array of its own. Of each payload only once.
+   * an array of its own. Of each payload only once: a long one has then been unmasked in place, too.
    */
   unmask(
     input: Uint8Array,
@@ -40,7 +40,9 @@ export class ReadWindow {
     length: number,
     key: number,
   ): Uint8Array<ArrayBuffer> {
-    if (length < WORDS_FROM || length > SIZE || key === 0) {
+    // Made of other bytes, an array need not be cleared first.
+    if (length > PART) return new Uint8Array(this.unmaskOnce(input, start, length, key));
+    if (length < WORDS_FROM || key === 0) {
       const payload = new Uint8Array(length);
       copyMasked(payload, 0, input, start, length, key);
       return payload;
@@ -51,7 +53,7 @@ export class ReadWindow {
 
   /** Like {@linkcode ReadWindow.unmask}, but valid only until the next call, and maybe in place. */
   unmaskOnce(input: Uint8Array, start: number, length: number, key: number): Uint8Array {
-    if (key === 0 || length > SIZE) {
+    if (key === 0 || length > PART) {
       const payload = input.subarray(start, start + length);
       applyMask(payload, key);
       return payload;
@@ -72,7 +74,7 @@ export class ReadWindow {
     this.#input = input;
     const isWhole = input.length <= SIZE;
     this.#start = isWhole ? 0 : start;
-    this.#end = isWhole ? input.length : Math.min(input.length, start + Math.max(length, PART));
+    this.#end = isWhole ? input.length : Math.min(input.length, start + PART);
     this.#words.bytes.set(isWhole ? input : input.subarray(this.#start, this.#end));
   }
 }
