@@ -64,13 +64,13 @@ export class ReadWindow {
 
   #unmask(input: Uint8Array, start: number, length: number, key: number): number {
     const isThere = input === this.#input && start >= this.#start && start + length <= this.#end;
-    if (!isThere) this.#move(input, start, length);
+    if (!isThere) this.#move(input, start);
     const at = start - this.#start;
     applyMaskWithin(this.#words, at, at + length, key);
     return at;
   }
 
-  #move(input: Uint8Array, start: number, length: number): void {
+  #move(input: Uint8Array, start: number): void {
     this.#input = input;
     const isWhole = input.length <= SIZE;
     this.#start = isWhole ? 0 : start;
