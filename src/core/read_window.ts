@@ -1,6 +1,6 @@
 /**
- * Payloads of the read that is being worked on, unmasked. They are copied together to where that goes by
- * words: setting up views for each payload takes longer than masking a KiB.
+ * Payloads of the read that is being worked on, unmasked. All but long ones are copied together to where
+ * that goes by words: setting up views for each payload takes longer than masking a KiB.
  *
  * @module
  */

@@ -84,6 +84,17 @@ describe("ReadWindow", () => {
     },
   );
 
+  testBothWidths("a long payload between shorter ones of the same read", () => {
+    const window = new ReadWindow();
+    for (const behind of [500, 20_000]) { // the read fits into the window, or does not
+      const input = seededBytes(1000 + 5000 + behind, behind);
+      for (const [at, length] of [[3, 900], [1000, 5000], [6000, 450]]) {
+        const expected = xor(input.slice(at, at + length), KEY_BYTES);
+        assertEquals(window.unmask(input, at, length, KEY), expected, `${length} bytes at ${at}`);
+      }
+    }
+  });
+
   testBothWidths("every payload of a read is right, whoever's reads come in between", () => {
     const window = new ReadWindow();
     const reads = [1, 2, 3].map((seed) => ({ input: seededBytes(50_000, seed), at: 0, seed }));
