@@ -6,7 +6,7 @@
  */
 
 import type { Timers } from "./clock.ts";
-import { type ExtensionOffer, formatExtensions } from "./core/headers.ts";
+import { type ExtensionOffer, formatExtensions } from "./core/extensions.ts";
 import {
   acceptDeflate,
   checkDeflate,

@@ -22,7 +22,7 @@ import {
   ContextBudget,
 } from "../src/compression.ts";
 import { sharedTimers } from "../src/clock.ts";
-import { formatExtensions, parseExtensions } from "../src/core/headers.ts";
+import { formatExtensions, parseExtensions } from "../src/core/extensions.ts";
 import { resolveSessionOptions } from "../src/options.ts";
 import { collectGarbage } from "./garbage.ts";
 import { MemoryListener } from "../src/runtime/memory.ts";

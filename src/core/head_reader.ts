@@ -7,7 +7,7 @@
 
 import { asciiScratch, decodeAscii } from "./ascii.ts";
 import { HandshakeError } from "./errors.ts";
-import { HeaderList, isSpace, isTokenByte } from "./headers.ts";
+import { HeaderList, isSpace, isTokenByte, nameBit } from "./headers.ts";
 import { checkHost, checkTarget } from "./host.ts";
 import type { RequestHead, ResponseHead } from "./http.ts";
 import { show } from "./show.ts";
@@ -50,11 +50,14 @@ const VALUE_BYTES = Uint8Array.from(
   (_, byte) => byte !== TAB && (byte < 0x20 || byte === 0x7f) ? 0 : byte,
 );
 
-/** What a header name may hold, in lower case; 0 for what it may not. */
-const NAME_BYTES = Uint8Array.from({ length: 256 }, (_, byte) => {
-  if (!isTokenByte(byte)) return 0;
-  return byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte;
-});
+/** What a method may hold; 0 for what it may not. */
+const METHOD_BYTES = Uint8Array.from(
+  { length: 256 },
+  (_, byte) => isTokenByte(byte) ? byte : 0,
+);
+
+/** The same for a header name, in lower case. */
+const NAME_BYTES = METHOD_BYTES.map((byte) => byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte);
 
 /** What differs between the heads of requests and of responses. */
 interface HeadKind<Head> {
@@ -95,9 +98,13 @@ export class HeadReader<Head> {
   #filled = 0;
   /** Where the current line would begin if all of it had been kept. */
   #lineStart = 0;
-  /** Where the current field's value begins; -1 before. */
+  /** Where the current field's name begins, and its value; the latter -1 before. */
+  #nameStart = 0;
   #valueStart = -1;
   #fieldCount = 0;
+  /** What {@linkcode HeaderList.fromText} wants to know of the names. */
+  #names = 0;
+  #repeated = 0;
   /** What ends the token that the current line begins with; `null` once it is there. */
   #delimiter: number | null;
   #size = 0;
@@ -134,8 +141,11 @@ export class HeadReader<Head> {
   receive(bytes: Uint8Array): Head | null {
     if (this.#isDone) throw new TypeError("Cannot receive: the head is complete, or was refused");
     this.#isDone = true; // also if this throws: the bytes so far are not ours any more
-    for (let at = this.#takePlain(bytes, 0); at < bytes.length; at = this.#takePlain(bytes, at)) {
-      const head = this.#take(bytes[at++]);
+    let at = 0;
+    while (at < bytes.length) {
+      const lineEnd = this.#takeLine(bytes, at);
+      const head = lineEnd === at ? this.#take(bytes[at++]) : null;
+      if (lineEnd > at) at = lineEnd;
       if (head === null) continue;
       if (at < bytes.length) this.rest = new Uint8Array(bytes.subarray(at));
       return head;
@@ -146,31 +156,39 @@ export class HeadReader<Head> {
   }
 
   /**
-   * Takes the bytes from `at` on that may stand anywhere in the name or value which has begun, as far as
-   * room and limits go; returns where they end.
+   * Takes the line that begins at `bytes[at]`, if the whole of it is there and keeps the rules; returns
+   * where the next one begins, and `at` for what is to be taken byte by byte.
    */
-  #takePlain(bytes: Uint8Array, at: number): number {
-    const isToken = this.#delimiter !== null;
-    const size = this.#filled - this.#lineStart;
-    const hasBegun = isToken
-      ? this.#finish !== null && size > 0
-      : this.#filled !== this.#valueStart;
-    if (!hasBegun || this.#sawCr) return at;
+  #takeLine(bytes: Uint8Array, at: number): number {
+    if (this.#filled !== this.#lineStart || this.#sawCr) return at; // it has begun
     const { maxHeaderSize, maxHeaderLine } = this.#limits;
+    const isField = this.#finish !== null;
     const own = this.#bytes;
     let filled = this.#filled;
-    const room = Math.min(own.length - filled, maxHeaderSize - this.#size, maxHeaderLine - size);
+    const room = Math.min(own.length - filled - 1, maxHeaderLine, maxHeaderSize - this.#size - 2);
     const end = Math.min(bytes.length, at + room);
-    const plain = isToken ? NAME_BYTES : VALUE_BYTES;
+    if (end <= at) return at;
     let i = at;
-    for (; i < end; i++) {
-      const byte = plain[bytes[i]];
-      if (byte === 0) break;
-      own[filled++] = byte;
+    if (isField) own[filled++] = LF;
+    if (this.#delimiter !== null) {
+      const token = isField ? NAME_BYTES : METHOD_BYTES;
+      for (; i < end && token[bytes[i]] !== 0; i++) own[filled++] = token[bytes[i]];
+      if (i === at || i >= end || bytes[i] !== this.#delimiter) return at;
+      own[filled++] = bytes[i++];
     }
+    const valueStart = filled;
+    if (isField) { while (i < end && isSpace(bytes[i])) i++; }
+    for (; i < end && VALUE_BYTES[bytes[i]] !== 0; i++) own[filled++] = bytes[i];
+    if (bytes[i] !== CR || bytes[i + 1] !== LF) return at;
     this.#filled = filled;
-    this.#size += i - at;
-    return i;
+    this.#size += i + 2 - at;
+    this.#delimiter = null;
+    if (isField) {
+      this.#nameStart = this.#lineStart + 1;
+      this.#valueStart = valueStart;
+    }
+    this.#endLine();
+    return i + 2;
   }
 
   #take(byte: number): Head | null {
@@ -236,6 +254,7 @@ export class HeadReader<Head> {
     if (size === 0) {
       this.#push(LF);
       this.#lineStart++;
+      this.#nameStart = this.#filled;
     }
     this.#push(NAME_BYTES[byte]);
   }
@@ -252,7 +271,8 @@ export class HeadReader<Head> {
       this.#finish = this.#kind.parse(latin1(this.#bytes, this.#filled));
       this.#filled = 0;
     } else if (isEmpty) {
-      return this.#finish(HeaderList.fromText(latin1(this.#bytes, this.#filled)));
+      const text = latin1(this.#bytes, this.#filled);
+      return this.#finish(HeaderList.fromText(text, this.#names, this.#repeated));
     } else {
       this.#endField();
     }
@@ -271,6 +291,9 @@ export class HeadReader<Head> {
     while (this.#filled > this.#valueStart && isSpace(this.#bytes[this.#filled - 1])) {
       this.#filled--;
     }
+    const bit = nameBit(this.#bytes[this.#nameStart], this.#valueStart - 1 - this.#nameStart);
+    this.#repeated |= this.#names & bit;
+    this.#names |= bit;
   }
 
   #tooMuch(why: string): HandshakeError {

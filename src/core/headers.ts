@@ -1,11 +1,10 @@
 /**
- * Header fields and the lists in them (RFC 9110 section 5, RFC 6455 section 9.1). Every parser here
- * takes time linear in its input.
+ * Header fields, and the lists in them (RFC 9110 section 5). Everything here takes time linear in its
+ * input.
  *
  * @module
  */
 
-import { HandshakeError } from "./errors.ts";
 import { show } from "./show.ts";
 
 /**
@@ -33,8 +32,16 @@ export type HeadersInput =
   | Readonly<Record<string, string>>
   | Iterable<readonly [name: string, value: string]>;
 
-/** What a field begins with in a {@linkcode HeaderList}, for names that every handshake looks for. */
-const KNOWN_STARTS: ReadonlyMap<string, string> = new Map(
+/** A name as a {@linkcode HeaderList} looks for it. */
+interface SoughtName {
+  /** What a field of this name begins with: no value holds a line end, so it stands nowhere else. */
+  readonly start: string;
+  /** See {@linkcode nameBit}. */
+  readonly bit: number;
+}
+
+/** Those that every handshake looks for. */
+const KNOWN_NAMES: ReadonlyMap<string, SoughtName> = new Map(
   [
     "connection",
     "content-length",
@@ -46,8 +53,20 @@ const KNOWN_STARTS: ReadonlyMap<string, string> = new Map(
     "sec-websocket-version",
     "transfer-encoding",
     "upgrade",
-  ].map((name) => [name, `\n${name}:`]),
+  ].map((name) => [name, soughtName(name)]),
 );
+
+/**
+ * The one of 32 bits that stands for a name, by its first character, in lower case, and its length: each
+ * of those above has one of its own.
+ */
+export function nameBit(first: number, length: number): number {
+  return 1 << (first + length);
+}
+
+function soughtName(name: string): SoughtName {
+  return { start: `\n${name}:`, bit: nameBit(name.charCodeAt(0), name.length) };
+}
 
 /**
  * Header fields in the order received; names in lower case, repeated ones kept apart.
@@ -72,10 +91,20 @@ export class HeaderList implements Iterable<[name: string, value: string]> {
    */
   #text = "";
 
-  /** Fields that have been checked, each as LF, name in lower case, colon and value. */
-  static fromText(text: string): HeaderList {
+  /** The bits of all names: most of what a handshake looks for is not there, which these tell at once. */
+  #names = 0;
+  /** The bits that more than one field has: only then is there a second one to look for. */
+  #repeated = 0;
+
+  /**
+   * Fields that have been checked, each as LF, name in lower case, colon and value; and the bits of their
+   * names ({@linkcode nameBit}), and of those the ones that more than one field has.
+   */
+  static fromText(text: string, names: number, repeated: number): HeaderList {
     const headers = new HeaderList();
     headers.#text = text;
+    headers.#names = names;
+    headers.#repeated = repeated;
     return headers;
   }
 
@@ -91,35 +120,38 @@ export class HeaderList implements Iterable<[name: string, value: string]> {
         `Header ${show(name)} is empty, or has a colon or a line end in its name or value`,
       );
     }
-    this.#text += `\n${name.toLowerCase()}:${value}`;
+    const { start, bit } = soughtOf(name);
+    this.#text += start + value;
+    this.#repeated |= this.#names & bit;
+    this.#names |= bit;
   }
 
   /** All values of a field joined by `", "`; `null` if there is none (RFC 9110 section 5.3). */
   get(name: string): string | null {
-    const start = fieldStart(name);
-    let at = this.#text.indexOf(start);
+    const sought = soughtOf(name);
+    let at = this.#indexOf(sought, -1);
     if (at < 0) return null;
-    let value = this.#valueAt(at + start.length);
-    while ((at = this.#text.indexOf(start, at + 1)) >= 0) {
-      value += `, ${this.#valueAt(at + start.length)}`;
+    let value = this.#valueAt(at + sought.start.length);
+    while ((at = this.#indexOf(sought, at)) >= 0) {
+      value += `, ${this.#valueAt(at + sought.start.length)}`;
     }
     return value;
   }
 
   /** The values of a field, one by one. */
   getAll(name: string): string[] {
-    const start = fieldStart(name);
+    const sought = soughtOf(name);
     const values: string[] = [];
     let at = -1;
-    while ((at = this.#text.indexOf(start, at + 1)) >= 0) {
-      values.push(this.#valueAt(at + start.length));
+    while ((at = this.#indexOf(sought, at)) >= 0) {
+      values.push(this.#valueAt(at + sought.start.length));
     }
     return values;
   }
 
   /** Whether there is such a field. */
   has(name: string): boolean {
-    return this.#text.includes(fieldStart(name));
+    return this.#indexOf(soughtOf(name), -1) >= 0;
   }
 
   /** Iterates over names and values. */
@@ -130,15 +162,20 @@ export class HeaderList implements Iterable<[name: string, value: string]> {
     }
   }
 
+  /** Where the next field of this name begins, behind the one at `last`, or the first behind -1. */
+  #indexOf({ start, bit }: SoughtName, last: number): number {
+    const bits = last < 0 ? this.#names : this.#repeated;
+    return (bits & bit) === 0 ? -1 : this.#text.indexOf(start, last + 1);
+  }
+
   #valueAt(start: number): string {
     const end = this.#text.indexOf("\n", start);
     return end < 0 ? this.#text.slice(start) : this.#text.slice(start, end);
   }
 }
 
-/** What a field begins with: no value holds a line end, so it stands nowhere else. */
-function fieldStart(name: string): string {
-  return KNOWN_STARTS.get(name) ?? `\n${name.toLowerCase()}:`;
+function soughtOf(name: string): SoughtName {
+  return KNOWN_NAMES.get(name) ?? soughtName(name.toLowerCase());
 }
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -182,153 +219,6 @@ export function trimSpace(text: string): string {
 /** Whether a character, as a byte, is the optional space around a value (RFC 9110 section 5.6.3). */
 export function isSpace(code: number): boolean {
   return code === 0x20 || code === 0x09;
-}
-
-/**
- * One extension of a `Sec-WebSocket-Extensions` list, with its parameters in order.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import { type ExtensionOffer, formatExtensions } from "@twoway/websocket/core";
- *
- * const offer: ExtensionOffer = {
- *   name: "permessage-deflate",
- *   params: [["client_max_window_bits", null], ["server_max_window_bits", "10"]],
- * };
- * assertEquals(
- *   formatExtensions([offer]),
- *   "permessage-deflate; client_max_window_bits; server_max_window_bits=10",
- * );
- * ```
- */
-export interface ExtensionOffer {
-  /** The registered name, such as `"permessage-deflate"`. */
-  readonly name: string;
-  /** Names and values; `null` for a parameter without one. */
-  readonly params: readonly (readonly [name: string, value: string | null])[];
-}
-
-/**
- * Reads a `Sec-WebSocket-Extensions` list (RFC 6455 section 9.1). Throws a
- * {@linkcode HandshakeError} with status 400 if its syntax is wrong.
- */
-export function parseExtensions(value: string): ExtensionOffer[] {
-  const scanner = new Scanner(value);
-  const offers: ExtensionOffer[] = [];
-  while (!scanner.isAtEnd) {
-    if (scanner.skip(",")) continue;
-    offers.push(parseExtension(scanner));
-    if (!scanner.isAtEnd && !scanner.skip(",")) throw scanner.error();
-  }
-  return offers;
-}
-
-function parseExtension(scanner: Scanner): ExtensionOffer {
-  const name = scanner.token();
-  const params: [string, string | null][] = [];
-  while (scanner.skip(";")) {
-    const param = scanner.token();
-    params.push([param, scanner.skip("=") ? scanner.value() : null]);
-  }
-  return { name, params };
-}
-
-/** Walks through a field's value; spaces around what it takes are skipped. */
-class Scanner {
-  readonly #text: string;
-  #at = 0;
-
-  constructor(text: string) {
-    this.#text = text;
-    this.#skipSpace();
-  }
-
-  get isAtEnd(): boolean {
-    return this.#at === this.#text.length;
-  }
-
-  /** Takes `char` if it comes next. */
-  skip(char: string): boolean {
-    if (this.#text[this.#at] !== char) return false;
-    this.#at++;
-    this.#skipSpace();
-    return true;
-  }
-
-  token(): string {
-    const start = this.#at;
-    while (!this.isAtEnd && isToken(this.#text[this.#at])) this.#at++;
-    if (this.#at === start) throw this.error();
-    const token = this.#text.slice(start, this.#at);
-    this.#skipSpace();
-    return token;
-  }
-
-  // "When using the quoted-string syntax variant, the value after quoted-string unescaping MUST
-  // conform to the 'token' ABNF." (9.1)
-  value(): string {
-    if (this.#text[this.#at] !== '"') return this.token();
-    this.#at++;
-    const chars: string[] = [];
-    while (!this.isAtEnd && this.#text[this.#at] !== '"') {
-      if (this.#text[this.#at] === "\\" && ++this.#at === this.#text.length) throw this.error();
-      chars.push(this.#text[this.#at++]);
-    }
-    const value = chars.join("");
-    if (!this.skip('"') || !isToken(value)) throw this.error();
-    return value;
-  }
-
-  error(): HandshakeError {
-    return new HandshakeError(
-      `Sec-WebSocket-Extensions breaks the syntax at character ${this.#at + 1}`,
-      { status: 400 },
-    );
-  }
-
-  #skipSpace(): void {
-    while (!this.isAtEnd && isSpace(this.#text.charCodeAt(this.#at))) this.#at++;
-  }
-}
-
-/**
- * Writes a `Sec-WebSocket-Extensions` list.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import { formatExtensions, offerDeflate } from "@twoway/websocket/core";
- *
- * const offer = offerDeflate({ contextTakeover: true, windowBits: 15 });
- * assertEquals(formatExtensions([offer]), "permessage-deflate; client_max_window_bits");
- * ```
- */
-export function formatExtensions(extensions: readonly ExtensionOffer[]): string {
-  return extensions.map(({ name, params }) =>
-    [name, ...params.map(([param, value]) => value === null ? param : `${param}=${value}`)]
-      .join("; ")
-  ).join(", ");
-}
-
-/** Reads a list of extensions; `fail` makes the error for one that breaks the syntax. */
-export function readExtensions(
-  value: string | null,
-  fail: (why: string) => Error,
-): ExtensionOffer[] {
-  try {
-    return parseExtensions(value ?? "");
-  } catch (error) {
-    throw fail((error as HandshakeError).message);
-  }
-}
-
-/** The first of the names `used` that is not among the `offered` ones. */
-export function findUnasked(
-  used: readonly ExtensionOffer[],
-  offered: readonly ExtensionOffer[],
-): string | undefined {
-  return used.find((use) => !offered.some(({ name }) => name === use.name))?.name;
 }
 
 /** Fields that belong to the handshake itself, or to the framing of its messages. */

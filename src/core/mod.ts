@@ -86,7 +86,8 @@ export {
   type ResponseHead,
   type ResponseInit,
 } from "./http.ts";
-export { type ExtensionOffer, formatExtensions, HeaderList, type HeadersInput } from "./headers.ts";
+export { type ExtensionOffer, formatExtensions } from "./extensions.ts";
+export { HeaderList, type HeadersInput } from "./headers.ts";
 export {
   type Agreement,
   type CheckedOpening,

@@ -5,16 +5,14 @@
  * @module
  */
 
+import { type ExtensionOffer, findUnasked, readExtensions } from "./extensions.ts";
 import {
   checkField,
   checkUserHeaders,
-  type ExtensionOffer,
-  findUnasked,
   type HeaderList,
   type HeadersInput,
   isToken,
   listElements,
-  readExtensions,
 } from "./headers.ts";
 import { type Fail, isHost } from "./host.ts";
 import type { ResponseHead } from "./http.ts";

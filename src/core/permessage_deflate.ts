@@ -6,7 +6,7 @@
  */
 
 import { HandshakeError } from "./errors.ts";
-import type { ExtensionOffer } from "./headers.ts";
+import type { ExtensionOffer } from "./extensions.ts";
 import { show } from "./show.ts";
 
 /** The registered name of the extension. */

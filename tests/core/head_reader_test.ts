@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import { encodeAscii } from "../../src/core/ascii.ts";
 import { HandshakeError } from "../../src/core/errors.ts";
 import { HeadReader } from "../../src/core/head_reader.ts";
+import type { HeaderList } from "../../src/core/headers.ts";
 import type { RequestHead, ResponseHead } from "../../src/core/http.ts";
 import { cuts } from "../cuts.ts";
 import { latin1 } from "../latin1.ts";
@@ -26,6 +27,7 @@ function readPieces(reader: Reader, pieces: readonly Uint8Array[]): string {
     for (const [i, piece] of pieces.entries()) {
       const head = reader.receive(piece.slice());
       if (head === null) continue;
+      checkLookups(head.headers);
       const rest = [...reader.rest, ...pieces.slice(i + 1).flatMap((piece) => [...piece])];
       return JSON.stringify([
         { ...head, headers: [...head.headers] },
@@ -36,6 +38,16 @@ function readPieces(reader: Reader, pieces: readonly Uint8Array[]): string {
   } catch (error) {
     assert(error instanceof HandshakeError, String(error));
     return `${error.status}: ${error.message}`;
+  }
+}
+
+/** What is found by name is what is there. */
+function checkLookups(headers: HeaderList): void {
+  const fields = [...headers];
+  for (const [name] of fields) {
+    const values = fields.filter((field) => field[0] === name).map(([, value]) => value);
+    assertEquals(headers.getAll(name), values);
+    assertEquals([headers.get(name), headers.has(name)], [values.join(", "), true]);
   }
 }
 
@@ -81,6 +93,23 @@ describe("HeadReader.forRequests()", () => {
     assertEquals(head.headers.slice(1), [["x-a", "\xe9 b"], ["x-b", ""]]);
   });
 
+  test("finds fields by name, also repeated ones and those whose names share a bit", () => {
+    // By first letter and length: x-a and y-, x-bc and y-b.
+    const text = REQUEST.replace(
+      "X-A: 1",
+      "x-a: 1\r\nY-: 2\r\nX-bc: 3\r\nX-A:4\r\nY-b: 5\r\ny-: 6",
+    );
+    const [{ headers }] = JSON.parse(read(requests, text));
+    assertEquals(headers.slice(1), [
+      ["x-a", "1"],
+      ["y-", "2"],
+      ["x-bc", "3"],
+      ["x-a", "4"],
+      ["y-b", "5"],
+      ["y-", "6"],
+    ]);
+  });
+
   test("H-30 takes an absolute target on this host as its path, H-31 //x as a path", () => {
     const target = (text: string): string =>
       JSON.parse(read(requests, REQUEST.replace("/chat?x", text)))[0].target;
@@ -102,10 +131,13 @@ describe("HeadReader.forRequests()", () => {
         size - 1
       } bytes (limits.maxHeaderSize)`,
     );
-    assertEquals(
-      readWith({ maxHeaderSize: 10 }),
-      "414: Cannot read the request: the head is longer than 10 bytes (limits.maxHeaderSize)",
-    );
+    for (const maxHeaderSize of [10, 21]) { // the first line has 20, and its end
+      assertEquals(
+        readWith({ maxHeaderSize }),
+        `414: Cannot read the request: the head is longer than ${maxHeaderSize} bytes ` +
+          "(limits.maxHeaderSize)",
+      );
+    }
     assert(readWith({ maxHeaderLine: 20 }).startsWith("["));
     assertEquals(
       readWith({ maxHeaderLine: 19 }),

@@ -1,19 +1,15 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import process from "node:process";
 import { describe, test } from "node:test";
-import { HandshakeError } from "../../src/core/errors.ts";
+import { parseExtensions } from "../../src/core/extensions.ts";
 import {
   checkField,
   checkUserHeaders,
-  findUnasked,
-  formatExtensions,
   HeaderList,
   type HeadersInput,
   isToken,
   listElements,
   listHas,
-  parseExtensions,
-  readExtensions,
   trimSpace,
 } from "../../src/core/headers.ts";
 
@@ -44,6 +40,18 @@ describe("HeaderList", () => {
     fields.append("x-host", "c");
     assertEquals([fields.get("host"), fields.getAll("host"), fields.has("a")], [null, [], false]);
     assertEquals([fields.get("x-a"), fields.get("x-host")], ["host:b", "c"]);
+  });
+
+  test("tells names apart that share a bit, whatever is repeated", () => {
+    const names = ["ab", "ba", "bz", "c", "zz", "ab", "bz"]; // first letter and length: b and 2, c and 1
+    const fields = new HeaderList();
+    for (const [i, name] of names.entries()) fields.append(name, `${i}`);
+    assertEquals(
+      ["ab", "ba", "bz", "bb", "c", "a"].map((name) => fields.getAll(name)),
+      [["0", "5"], ["1"], ["2", "6"], [], ["3"], []],
+    );
+    assertEquals([fields.get("BZ"), fields.get("ba"), fields.get("bb")], ["2, 6", "1", null]);
+    assertEquals([fields.has("ba"), fields.has("bb"), fields.has("a")], [true, false, false]);
   });
 
   test("takes the names of HTTP/2's pseudo-fields", () => {
@@ -90,70 +98,6 @@ test("H-41 lists may have empty elements and spaces", () => {
 test("trimSpace() takes spaces and tabs, nothing else", () => {
   assertEquals(trimSpace(" \ta b\t "), "a b");
   assertEquals([trimSpace("  "), trimSpace("\xa0a")], ["", "\xa0a"]);
-});
-
-describe("parseExtensions()", () => {
-  for (
-    const [value, expected] of [
-      ["", []],
-      [" , ,", []],
-      ["foo", [{ name: "foo", params: [] }]],
-      [
-        'permessage-deflate; client_max_window_bits , foo;a=1 ; b="c\\d"',
-        [
-          { name: "permessage-deflate", params: [["client_max_window_bits", null]] },
-          { name: "foo", params: [["a", "1"], ["b", "cd"]] },
-        ],
-      ],
-      ["__proto__; constructor=toString", [
-        { name: "__proto__", params: [["constructor", "toString"]] },
-      ]],
-    ] as [string, unknown][]
-  ) {
-    test(`reads ${JSON.stringify(value)}`, () => assertEquals(parseExtensions(value), expected));
-  }
-
-  for (
-    const value of [
-      "permessage-deflate; =",
-      ";",
-      "a; b=",
-      'a; b="x y"',
-      'a; b=""',
-      'a; b="x',
-      'a; b="x\\',
-      "a b",
-      "a; b c",
-      'a; b="x"y',
-      "a; ;",
-      "a;",
-      "ÿ",
-      "=",
-    ]
-  ) {
-    test(`H-64 rejects ${JSON.stringify(value)} with 400`, () => {
-      const error = assertThrows(() => parseExtensions(value), HandshakeError, "breaks the syntax");
-      assertEquals(error.status, 400);
-    });
-  }
-
-  test("what formatExtensions() writes, it reads", () => {
-    const text = "a; b=1; c, d";
-    assertEquals(formatExtensions(parseExtensions(text)), text);
-  });
-});
-
-test("readExtensions() fails with the error that its caller makes", () => {
-  const misuse = (why: string): Error => new TypeError(why);
-  assertEquals(readExtensions(null, misuse), []);
-  assertEquals(readExtensions("a", misuse), [{ name: "a", params: [] }]);
-  assertThrows(() => readExtensions("a;", misuse), TypeError, "the syntax at character 3");
-});
-
-test("findUnasked() compares names as they are written", () => {
-  const [used, offered] = [parseExtensions("a; x, B, c"), parseExtensions("a; y, b")];
-  assertEquals(findUnasked(used, offered), "B");
-  assertEquals([findUnasked(used, used), findUnasked([], offered)], [undefined, undefined]);
 });
 
 describe("H-61 H-62 lists take linear time", () => {

@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { describe, test } from "node:test";
 import { HandshakeError } from "../../src/core/errors.ts";
-import { formatExtensions, parseExtensions } from "../../src/core/headers.ts";
+import { formatExtensions, parseExtensions } from "../../src/core/extensions.ts";
 import { acceptDeflate, checkDeflate, offerDeflate } from "../../src/core/permessage_deflate.ts";
 
 const PMD = "permessage-deflate";

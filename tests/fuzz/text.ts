@@ -2,13 +2,8 @@
 
 import { decodeClose, encodeClose } from "../../src/core/close.ts";
 import { HandshakeError, ProtocolError } from "../../src/core/errors.ts";
-import {
-  checkUserHeaders,
-  formatExtensions,
-  HeaderList,
-  listElements,
-  parseExtensions,
-} from "../../src/core/headers.ts";
+import { formatExtensions, parseExtensions } from "../../src/core/extensions.ts";
+import { checkUserHeaders, HeaderList, listElements } from "../../src/core/headers.ts";
 import { HeadReader } from "../../src/core/head_reader.ts";
 import { encodeRequest, encodeResponse } from "../../src/core/http.ts";
 import { acceptDeflate, offerDeflate } from "../../src/core/permessage_deflate.ts";
