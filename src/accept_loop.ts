@@ -20,7 +20,7 @@ export interface Source {
 }
 
 /** Connections accepted in a row before others have their turn. */
-const ACCEPTS_PER_TURN = 2;
+const ACCEPTS_PER_TURN = 4;
 
 /** How long to wait before accepting again when that failed: from the first to the last, in ms. */
 const BACKOFF = { first: 20, last: 1000 };
