@@ -6,15 +6,26 @@
 
 import type { Conn } from "./conn.ts";
 
+/**
+ * More connections than this do not wait, as more do not in a system's own queue: no time limit applies
+ * to them yet, and each holds a descriptor and memory. So many come only from a flood, or to a server
+ * that was held up.
+ */
+const MAX_WAITING = 10_000;
+
 /** Connections that have been accepted by the system and not taken yet. */
 export class AcceptQueue {
   readonly #conns: Conn[] = [];
   #taker: ((conn: Conn | null) => void) | null = null;
+  /** Connections that found no room, and that nobody has been told of. */
+  #dropped = 0;
   #isClosed = false;
 
-  /** A connection has come in. */
+  /** A connection has come in. It is closed if there is no room for it, or the queue is closed. */
   push(conn: Conn): void {
-    if (this.#isClosed) {
+    const isFull = this.#conns.length >= MAX_WAITING;
+    if (isFull) this.#dropped++;
+    if (this.#isClosed || isFull) {
       conn.close();
       return;
     }
@@ -24,11 +35,15 @@ export class AcceptQueue {
     else taker(conn);
   }
 
-  /** The next connection, or `null` once the queue is closed. */
+  /**
+   * The next connection, or `null` once the queue is closed. Rejects if some had no room: when none waits
+   * any more, because whoever is told that accepting failed waits before the next try.
+   */
   accept(): Promise<Conn | null> {
     if (this.#isClosed) return Promise.resolve(null);
     const conn = this.#conns.shift();
     if (conn !== undefined) return Promise.resolve(conn);
+    if (this.#dropped > 0) return Promise.reject(this.#overflow());
     return new Promise((resolve) => this.#taker = resolve);
   }
 
@@ -40,5 +55,11 @@ export class AcceptQueue {
     this.#taker = null;
     for (const conn of this.#conns.splice(0)) conn.close();
     return true;
+  }
+
+  #overflow(): Error {
+    const dropped = this.#dropped;
+    this.#dropped = 0;
+    return new Error(`Closed ${dropped} new connections: ${MAX_WAITING} waited to be accepted`);
   }
 }
