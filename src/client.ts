@@ -8,8 +8,8 @@
 import { Attempt } from "./client/attempt.ts";
 import { checkClock, type Clock, sharedTimers, Timers } from "./clock.ts";
 import { CompressionOffer } from "./compression.ts";
-import { type Agreement, checkProtocols } from "./core/handshake.ts";
 import { formatExtensions } from "./core/extensions.ts";
+import { type Agreement, checkProtocols } from "./core/handshake.ts";
 import type { HeadersInput } from "./core/headers.ts";
 import type { RequestHead } from "./core/http.ts";
 import { createReporter } from "./errors.ts";

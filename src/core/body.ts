@@ -6,9 +6,9 @@
  */
 
 import { HandshakeError } from "./errors.ts";
-import { requestError } from "./head_reader.ts";
 import type { RequestHead } from "./http.ts";
 import { show } from "./show.ts";
+import { requestError } from "./start_line.ts";
 
 /** How the end of a body is found (RFC 9112 section 6.3). */
 export type BodyFraming =

@@ -6,11 +6,11 @@
  */
 
 import { asciiScratch, decodeAscii } from "./ascii.ts";
-import { HandshakeError } from "./errors.ts";
+import type { HandshakeError } from "./errors.ts";
 import { HeaderList, isSpace, isTokenByte, nameBit } from "./headers.ts";
-import { checkHost, checkTarget } from "./host.ts";
 import type { RequestHead, ResponseHead } from "./http.ts";
 import { show } from "./show.ts";
+import { type HeadKind, PROXY_RESPONSE, REQUEST, RESPONSE } from "./start_line.ts";
 import { decodeUtf8 } from "./utf8.ts";
 
 /**
@@ -41,7 +41,6 @@ const NOTHING = new Uint8Array(0);
 const CR = 0x0d;
 const LF = 0x0a;
 const TAB = 0x09;
-const SPACE = 0x20;
 const COLON = 0x3a;
 
 /** What a line may hold: all but control characters, which are 0 here. */
@@ -51,22 +50,10 @@ const VALUE_BYTES = Uint8Array.from(
 );
 
 /** What a method may hold; 0 for what it may not. */
-const METHOD_BYTES = Uint8Array.from(
-  { length: 256 },
-  (_, byte) => isTokenByte(byte) ? byte : 0,
-);
+const METHOD_BYTES = Uint8Array.from({ length: 256 }, (_, byte) => isTokenByte(byte) ? byte : 0);
 
 /** The same for a header name, in lower case. */
 const NAME_BYTES = METHOD_BYTES.map((byte) => byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte);
-
-/** What differs between the heads of requests and of responses. */
-interface HeadKind<Head> {
-  /** Reads the first line; returns what makes the head of it and the fields. */
-  readonly parse: (line: string) => (headers: HeaderList) => Head;
-  /** What ends the token that the first line begins with; `null` if it begins otherwise. */
-  readonly delimiter: number | null;
-  readonly fail: (why: string, status?: number) => HandshakeError;
-}
 
 /**
  * Reads one head from bytes that are cut anywhere.
@@ -141,11 +128,13 @@ export class HeadReader<Head> {
   receive(bytes: Uint8Array): Head | null {
     if (this.#isDone) throw new TypeError("Cannot receive: the head is complete, or was refused");
     this.#isDone = true; // also if this throws: the bytes so far are not ours any more
-    let at = 0;
-    while (at < bytes.length) {
-      const lineEnd = this.#takeLine(bytes, at);
-      const head = lineEnd === at ? this.#take(bytes[at++]) : null;
-      if (lineEnd > at) at = lineEnd;
+    for (let at = 0; at < bytes.length;) {
+      const next = this.#takeLine(bytes, at);
+      if (next > at) {
+        at = next;
+        continue;
+      }
+      const head = this.#take(bytes[at++]);
       if (head === null) continue;
       if (at < bytes.length) this.rest = new Uint8Array(bytes.subarray(at));
       return head;
@@ -301,56 +290,6 @@ export class HeadReader<Head> {
   }
 }
 
-const REQUEST: HeadKind<RequestHead> = {
-  parse: parseRequestLine,
-  delimiter: SPACE,
-  fail: requestError,
-};
-
-const RESPONSE: HeadKind<ResponseHead> = {
-  parse: (line) => parseStatusLine(line, line, responseError),
-  delimiter: null,
-  fail: responseError,
-};
-
-const PROXY_RESPONSE: HeadKind<ResponseHead> = {
-  parse: (line) => parseStatusLine(line, line.replace(/^HTTP\/1\.0 /, "HTTP/1.1 "), proxyError),
-  delimiter: null,
-  fail: proxyError,
-};
-
-function parseRequestLine(line: string): (headers: HeaderList) => RequestHead {
-  const match = /^(\S+) ([\x21-\x7e]+) (HTTP\/\d\.\d)$/.exec(line);
-  if (match === null) {
-    // Queries and user names hold secrets.
-    const start = line.split(/\?|:\/\//, 1)[0];
-    throw requestError(
-      `its first line, which begins with ${show(start)}, is not a method, a target and HTTP/1.1`,
-    );
-  }
-  const [, verb, target, version] = match;
-  const method = verb === "GET" ? "GET" : verb; // not each session's own
-  if (version !== "HTTP/1.1") {
-    throw requestError(`its version is ${version}, not HTTP/1.1`, 505);
-  }
-  return (headers) => {
-    const host = checkHost(headers, requestError);
-    return { method, target: checkTarget(target, host, requestError), headers };
-  };
-}
-
-/** Reads `text`, which is `line` with its version made ours. */
-function parseStatusLine(
-  line: string,
-  text: string,
-  fail: (why: string) => HandshakeError,
-): (headers: HeaderList) => ResponseHead {
-  const match = /^HTTP\/1\.1 ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/.exec(text);
-  if (match === null) throw fail(`its first line is ${show(line)}`);
-  const [, status, reason = ""] = match;
-  return (headers) => ({ status: Number(status), reason, headers });
-}
-
 function latin1(bytes: Uint8Array, length: number): string {
   if (isAscii(bytes, length)) {
     return bytes === asciiScratch ? decodeAscii(length) : decodeUtf8(bytes.subarray(0, length));
@@ -364,17 +303,4 @@ function isAscii(bytes: Uint8Array, length: number): boolean {
   let bits = 0;
   for (let i = 0; i < length; i++) bits |= bytes[i];
   return bits < 0x80;
-}
-
-/** The error for a request that breaks a rule. */
-export function requestError(why: string, status = 400): HandshakeError {
-  return new HandshakeError(`Cannot read the request: ${why}`, { status });
-}
-
-function responseError(why: string): HandshakeError {
-  return new HandshakeError(`Cannot read the response: ${why}`);
-}
-
-function proxyError(why: string): HandshakeError {
-  return new HandshakeError(`Cannot read the proxy's response: ${why}`);
 }

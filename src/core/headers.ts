@@ -53,7 +53,7 @@ const KNOWN_NAMES: ReadonlyMap<string, SoughtName> = new Map(
     "sec-websocket-version",
     "transfer-encoding",
     "upgrade",
-  ].map((name) => [name, soughtName(name)]),
+  ].map((name) => [name, createSoughtName(name)]),
 );
 
 /**
@@ -64,7 +64,7 @@ export function nameBit(first: number, length: number): number {
   return 1 << (first + length);
 }
 
-function soughtName(name: string): SoughtName {
+function createSoughtName(name: string): SoughtName {
   return { start: `\n${name}:`, bit: nameBit(name.charCodeAt(0), name.length) };
 }
 
@@ -120,7 +120,7 @@ export class HeaderList implements Iterable<[name: string, value: string]> {
         `Header ${show(name)} is empty, or has a colon or a line end in its name or value`,
       );
     }
-    const { start, bit } = soughtOf(name);
+    const { start, bit } = soughtName(name);
     this.#text += start + value;
     this.#repeated |= this.#names & bit;
     this.#names |= bit;
@@ -128,7 +128,7 @@ export class HeaderList implements Iterable<[name: string, value: string]> {
 
   /** All values of a field joined by `", "`; `null` if there is none (RFC 9110 section 5.3). */
   get(name: string): string | null {
-    const sought = soughtOf(name);
+    const sought = soughtName(name);
     let at = this.#indexOf(sought, -1);
     if (at < 0) return null;
     let value = this.#valueAt(at + sought.start.length);
@@ -140,7 +140,7 @@ export class HeaderList implements Iterable<[name: string, value: string]> {
 
   /** The values of a field, one by one. */
   getAll(name: string): string[] {
-    const sought = soughtOf(name);
+    const sought = soughtName(name);
     const values: string[] = [];
     let at = -1;
     while ((at = this.#indexOf(sought, at)) >= 0) {
@@ -151,7 +151,7 @@ export class HeaderList implements Iterable<[name: string, value: string]> {
 
   /** Whether there is such a field. */
   has(name: string): boolean {
-    return this.#indexOf(soughtOf(name), -1) >= 0;
+    return this.#indexOf(soughtName(name), -1) >= 0;
   }
 
   /** Iterates over names and values. */
@@ -174,8 +174,8 @@ export class HeaderList implements Iterable<[name: string, value: string]> {
   }
 }
 
-function soughtOf(name: string): SoughtName {
-  return KNOWN_NAMES.get(name) ?? soughtName(name.toLowerCase());
+function soughtName(name: string): SoughtName {
+  return KNOWN_NAMES.get(name) ?? createSoughtName(name.toLowerCase());
 }
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;

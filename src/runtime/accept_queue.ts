@@ -7,9 +7,8 @@
 import type { Conn } from "./conn.ts";
 
 /**
- * More connections than this do not wait, as more do not in a system's own queue: no time limit applies
- * to them yet, and each holds a descriptor and memory. So many come only from a flood, or to a server
- * that was held up.
+ * No more connections wait than this: each holds a descriptor and memory, and no time limit applies to it
+ * yet. So many come only from a flood, or to a server that was held up.
  */
 const MAX_WAITING = 10_000;
 
@@ -23,11 +22,10 @@ export class AcceptQueue {
 
   /** A connection has come in. It is closed if there is no room for it, or the queue is closed. */
   push(conn: Conn): void {
-    const isFull = this.#conns.length >= MAX_WAITING;
-    if (isFull) this.#dropped++;
-    if (this.#isClosed || isFull) {
-      conn.close();
-      return;
+    if (this.#isClosed) return conn.close();
+    if (this.#conns.length >= MAX_WAITING) {
+      this.#dropped++;
+      return conn.close();
     }
     const taker = this.#taker;
     this.#taker = null;

@@ -147,6 +147,11 @@ describe("HeadReader.forRequests()", () => {
       readWith({ maxHeaderLine: 20 }, REQUEST.replace("A: 1", `A: ${"x".repeat(16)}`)),
       "431: Cannot read the request: a header line is longer than 20 bytes (limits.maxHeaderLine)",
     );
+    const named = (length: number): string =>
+      readWith({ maxHeaderLine: 20 }, REQUEST.replace("X-A: 1", `${"x".repeat(length)}:`));
+    assert(named(19).startsWith("["));
+    assert(named(20).startsWith("431: "), named(20));
+    assert(read(() => HeadReader.forResponses({ ...LIMITS, maxHeaderSize: 1 }), "\r\n") !== "[");
     const long = { maxHeaderSize: 20_000, maxHeaderLine: 9000 }; // more than is read without an array
     assert(readWith(long, REQUEST.replace("A: 1", `A: ${"x".repeat(8995)}`)).startsWith("["));
     assertEquals(
